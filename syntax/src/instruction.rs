@@ -1,0 +1,338 @@
+//! An instruction: its source text, and what it says.
+
+use crate::error::Error;
+use crate::heredoc::HereDocument;
+use crate::kind::{CommandForm, Healthcheck, Kind, Parsed};
+use crate::reader::Reader;
+use crate::shell::{Script, ScriptError};
+use crate::span::LogicalText;
+use crate::words::Word;
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+macro_rules! keywords {
+    ($($name:ident $text:literal),* $(,)?) => {
+        /// The eighteen instructions.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Keyword { $(#[doc = concat!("`", $text, "`")] $name),* }
+
+        impl Keyword {
+            /// Reads a keyword, in any case.
+            #[must_use]
+            pub fn parse(word: &str) -> Option<Self> {
+                $(if word.eq_ignore_ascii_case($text) { return Some(Self::$name); })*
+                None
+            }
+
+            /// The keyword in upper case.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+        }
+    };
+}
+
+keywords! {
+    Add "ADD", Arg "ARG", Cmd "CMD", Copy "COPY", Entrypoint "ENTRYPOINT", Env "ENV", Expose "EXPOSE",
+    From "FROM", Healthcheck "HEALTHCHECK", Label "LABEL", Maintainer "MAINTAINER", Onbuild "ONBUILD",
+    Run "RUN", Shell "SHELL", Stopsignal "STOPSIGNAL", User "USER", Volume "VOLUME", Workdir "WORKDIR",
+}
+
+impl fmt::Display for Keyword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// `--name` or `--name=value` before the arguments of an instruction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flag {
+    /// The name, dashes left out.
+    pub name: String,
+    /// The value, quotes removed.
+    pub value: Option<String>,
+    /// Where it stands in the logical text.
+    pub span: Range<usize>,
+}
+
+impl Flag {
+    pub(crate) fn of(word: &Word) -> Self {
+        let mut value = String::with_capacity(word.raw.len());
+        let mut quote = None;
+        let mut chars = word.raw.chars();
+        while let Some(c) = chars.next() {
+            match (c, quote) {
+                ('\'' | '"', None) => quote = Some(c),
+                (_, Some(open)) if c == open => quote = None,
+                ('\\', _) => value.extend(chars.next()),
+                _ => value.push(c),
+            }
+        }
+        let text = value.strip_prefix("--").unwrap_or(&value);
+        let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
+        Self { name: name.to_owned(), value: value.map(str::to_owned), span: word.span.clone() }
+    }
+}
+
+/// An instruction with the comments and blank lines above it. A value: an edit makes a new one.
+#[derive(Clone)]
+pub struct Instruction(Arc<Inner>);
+
+struct Inner {
+    lead: String,
+    text: String,
+    logical: LogicalText,
+    parsed: Parsed,
+    heredocs: Vec<HereDocument>,
+    escape: char,
+    script: OnceLock<Option<ScriptSource>>,
+}
+
+/// The script of an instruction, and where its bytes stand in the instruction's text.
+struct ScriptSource {
+    text: LogicalText,
+    script: Result<Script, ScriptError>,
+}
+
+impl Instruction {
+    pub(crate) fn new(
+        lead: &str,
+        text: &str,
+        logical: LogicalText,
+        parsed: Parsed,
+        heredocs: Vec<HereDocument>,
+        escape: char,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            lead: lead.to_owned(),
+            text: text.to_owned(),
+            logical,
+            parsed,
+            heredocs,
+            escape,
+            script: OnceLock::new(),
+        }))
+    }
+
+    /// Reads one instruction, with the comments above it.
+    ///
+    /// # Errors
+    /// When `text` is not exactly one instruction.
+    pub fn parse(text: &str, escape: char) -> Result<Self, Error> {
+        let read = Reader::of_part(text, escape).read()?;
+        let one = read.trailer.is_empty() && read.instructions.len() == 1;
+        read.instructions.into_iter().next().filter(|_| one).ok_or_else(|| Error {
+            kind: crate::ErrorKind::Grammar,
+            message: "not exactly one instruction".to_owned(),
+            position: crate::Position::of(text, 0),
+        })
+    }
+
+    /// Comments and blank lines above the instruction, as written.
+    #[must_use]
+    pub fn lead(&self) -> &str {
+        &self.0.lead
+    }
+
+    /// The instruction as written, from its line's start to its last newline, here-documents included.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// The line that BuildKit makes of it: continuations joined, comments left out.
+    #[must_use]
+    pub fn logical(&self) -> &LogicalText {
+        &self.0.logical
+    }
+
+    /// Which instruction it is.
+    #[must_use]
+    pub fn keyword(&self) -> Keyword {
+        self.0.parsed.name
+    }
+
+    /// The keyword as written.
+    #[must_use]
+    pub fn written_keyword(&self) -> &str {
+        &self.0.logical.text[self.0.parsed.keyword.clone()]
+    }
+
+    /// Its arguments.
+    #[must_use]
+    pub fn kind(&self) -> &Kind {
+        &self.0.parsed.kind
+    }
+
+    /// Keyword, flags and arguments with their spans.
+    #[must_use]
+    pub fn parsed(&self) -> &Parsed {
+        &self.0.parsed
+    }
+
+    /// Its flags.
+    #[must_use]
+    pub fn flags(&self) -> &[Flag] {
+        &self.0.parsed.flags
+    }
+
+    /// The value of a flag.
+    #[must_use]
+    pub fn flag(&self, name: &str) -> Option<&str> {
+        self.flags().iter().find(|flag| flag.name == name).and_then(|flag| flag.value.as_deref())
+    }
+
+    /// Its arguments as one logical text.
+    #[must_use]
+    pub fn arguments(&self) -> &str {
+        &self.0.logical.text[self.0.parsed.arguments.clone()]
+    }
+
+    /// Its here-documents.
+    #[must_use]
+    pub fn here_documents(&self) -> &[HereDocument] {
+        &self.0.heredocs
+    }
+
+    /// The escape character of its file.
+    #[must_use]
+    pub fn escape(&self) -> char {
+        self.0.escape
+    }
+
+    /// Comment lines above it and inside its continuations, trimmed, in order.
+    pub fn comments(&self) -> impl Iterator<Item = &str> {
+        let inside = self.0.heredocs.first().map_or(self.0.text.len(), |heredoc| heredoc.body.start);
+        self.0
+            .lead
+            .lines()
+            .chain(self.0.text[..inside].lines())
+            .map(|line| line.trim_start_matches('\u{feff}').trim())
+            .filter(|line| line.starts_with('#'))
+    }
+
+    /// The same instruction under other comments and blank lines.
+    #[must_use]
+    pub fn with_lead(&self, lead: &str) -> Self {
+        let inner = &self.0;
+        Self(Arc::new(Inner {
+            lead: lead.to_owned(),
+            text: inner.text.clone(),
+            logical: inner.logical.clone(),
+            parsed: inner.parsed.clone(),
+            heredocs: inner.heredocs.clone(),
+            escape: inner.escape,
+            script: OnceLock::new(),
+        }))
+    }
+
+    /// The instruction with ranges of its text replaced. The edits are disjoint and in ascending order.
+    ///
+    /// # Errors
+    /// When the result is no longer one instruction.
+    pub fn edited(&self, edits: &[(Range<usize>, String)]) -> Result<Self, Error> {
+        let mut text = String::with_capacity(self.0.text.len() + 64);
+        text.push_str(&self.0.lead);
+        let mut at = 0;
+        for (range, new) in edits {
+            text.push_str(self.0.text.get(at..range.start).unwrap_or_default());
+            text.push_str(new);
+            at = range.end;
+        }
+        text.push_str(self.0.text.get(at..).unwrap_or_default());
+        Self::parse(&text, self.0.escape)
+    }
+
+    /// The command form of RUN, CMD, ENTRYPOINT, HEALTHCHECK CMD.
+    #[must_use]
+    pub fn command(&self) -> Option<&CommandForm> {
+        match self.kind() {
+            Kind::Run(form) | Kind::Cmd(form) | Kind::Entrypoint(form) => Some(form),
+            Kind::Healthcheck(Healthcheck::Cmd(form)) => Some(form),
+            _ => None,
+        }
+    }
+
+    fn script_source(&self) -> Option<&ScriptSource> {
+        self.0
+            .script
+            .get_or_init(|| {
+                let text = self.shell_text()?;
+                let script = Script::parse(&text.text);
+                Some(ScriptSource { text, script })
+            })
+            .as_ref()
+    }
+
+    /// What the shell is given to run, or `None` for the exec form, for a here-document with an
+    /// interpreter of its own, and for instructions that run nothing.
+    fn shell_text(&self) -> Option<LogicalText> {
+        let CommandForm::Shell(range) = self.command()? else { return None };
+        let line = self.0.logical.slice(range.clone());
+        let Some(first) = self.0.heredocs.first() else { return Some(line) };
+        if crate::heredoc::announced(&line.text).len() == 1 && line.text.split_whitespace().count() == 1 {
+            let body = self.body_of(first);
+            return (!body.text.starts_with("#!")).then_some(body);
+        }
+        let mut full = line;
+        for heredoc in &self.0.heredocs {
+            full.push_made("\n");
+            full.push(&self.0.text[heredoc.body.clone()], heredoc.body.start);
+            full.push_made(&heredoc.name);
+        }
+        Some(full)
+    }
+
+    fn body_of(&self, heredoc: &HereDocument) -> LogicalText {
+        let mut body = LogicalText::default();
+        let mut at = heredoc.body.start;
+        for line in self.0.text[heredoc.body.clone()].split_inclusive('\n') {
+            let cut = if heredoc.chomp { line.len() - line.trim_start_matches('\t').len() } else { 0 };
+            body.push(&line[cut..], at + cut);
+            at += line.len();
+        }
+        body
+    }
+
+    /// The shell script of RUN, CMD, ENTRYPOINT or HEALTHCHECK in shell form, parsed once.
+    /// `Some(Err(…))` when it isn't shell that can be understood.
+    #[must_use]
+    pub fn script(&self) -> Option<Result<&Script, &ScriptError>> {
+        self.script_source().map(|source| source.script.as_ref())
+    }
+
+    /// The text of its script and where it stands in [`Instruction::text`].
+    #[must_use]
+    pub fn script_text(&self) -> Option<&LogicalText> {
+        self.script_source().map(|source| &source.text)
+    }
+
+    /// The range in [`Instruction::text`] of a range of its script.
+    #[must_use]
+    pub fn script_range(&self, range: Range<usize>) -> Option<Range<usize>> {
+        self.script_text()?.map.hull(range)
+    }
+}
+
+impl fmt::Display for Instruction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.lead)?;
+        f.write_str(&self.0.text)
+    }
+}
+
+impl fmt::Debug for Instruction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Instruction").field(&self.to_string()).finish()
+    }
+}
+
+impl PartialEq for Instruction {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || (self.0.lead == other.0.lead && self.0.text == other.0.text)
+    }
+}
+
+impl Eq for Instruction {}
