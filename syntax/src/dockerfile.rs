@@ -64,6 +64,7 @@ pub struct Dockerfile {
     directives: Vec<Directive>,
     escape: char,
     newline: Newline,
+    ended: bool,
     /// All instructions, global ARGs first.
     pub instructions: Vec<Instruction>,
     /// Comments and blank lines after the last instruction.
@@ -116,6 +117,7 @@ impl Dockerfile {
             directives: read.directives,
             escape: read.escape,
             newline,
+            ended: text.ends_with('\n'),
             instructions: read.instructions,
             trailer: read.trailer,
         })
@@ -137,6 +139,12 @@ impl Dockerfile {
     #[must_use]
     pub fn newline(&self) -> Newline {
         self.newline
+    }
+
+    /// Whether the file that was read ended with a newline.
+    #[must_use]
+    pub fn ended_with_newline(&self) -> bool {
+        self.ended
     }
 
     /// ARGs before the first FROM.

@@ -87,6 +87,7 @@ struct Inner {
     parsed: Parsed,
     heredocs: Vec<HereDocument>,
     escape: char,
+    line: usize,
     script: OnceLock<Option<ScriptSource>>,
 }
 
@@ -104,6 +105,7 @@ impl Instruction {
         parsed: Parsed,
         heredocs: Vec<HereDocument>,
         escape: char,
+        line: usize,
     ) -> Self {
         Self(Arc::new(Inner {
             lead: lead.to_owned(),
@@ -112,6 +114,7 @@ impl Instruction {
             parsed,
             heredocs,
             escape,
+            line,
             script: OnceLock::new(),
         }))
     }
@@ -216,9 +219,37 @@ impl Instruction {
     /// The same instruction under other comments and blank lines.
     #[must_use]
     pub fn with_lead(&self, lead: &str) -> Self {
+        self.copied(lead, self.0.line)
+    }
+
+    /// The same instruction, said to come from `line`.
+    #[must_use]
+    pub fn at_line(&self, line: usize) -> Self {
+        if line == self.0.line { self.clone() } else { self.copied(&self.0.lead, line) }
+    }
+
+    /// The line, counted from 1, of the file that it was read from or made for; 0 where it has none.
+    #[must_use]
+    pub fn line(&self) -> usize {
+        self.0.line
+    }
+
+    /// The same instruction, its last line ending in `end` (a newline or nothing).
+    #[must_use]
+    pub fn with_end(&self, end: &str) -> Self {
+        let text = self.0.text.trim_end_matches(['\r', '\n']);
+        let mut inner = self.copied(&self.0.lead, self.0.line);
+        if let Some(inner) = Arc::get_mut(&mut inner.0) {
+            inner.text = format!("{text}{end}");
+        }
+        inner
+    }
+
+    fn copied(&self, lead: &str, line: usize) -> Self {
         let inner = &self.0;
         Self(Arc::new(Inner {
             lead: lead.to_owned(),
+            line,
             text: inner.text.clone(),
             logical: inner.logical.clone(),
             parsed: inner.parsed.clone(),
@@ -242,7 +273,7 @@ impl Instruction {
             at = range.end;
         }
         text.push_str(self.0.text.get(at..).unwrap_or_default());
-        Self::parse(&text, self.0.escape)
+        Ok(Self::parse(&text, self.0.escape)?.at_line(self.0.line))
     }
 
     /// The command form of RUN, CMD, ENTRYPOINT, HEALTHCHECK CMD.

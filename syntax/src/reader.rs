@@ -22,6 +22,8 @@ pub(crate) struct Read {
 pub(crate) struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// Lines read so far.
+    line: usize,
     escape: char,
     directives: Vec<Directive>,
     directives_done: bool,
@@ -32,12 +34,12 @@ const DIRECTIVES: [&str; 3] = ["syntax", "escape", "check"];
 impl<'a> Reader<'a> {
     /// A reader of a whole file.
     pub fn of_file(text: &'a str) -> Self {
-        Self { text, at: 0, escape: '\\', directives: Vec::new(), directives_done: false }
+        Self { text, at: 0, line: 0, escape: '\\', directives: Vec::new(), directives_done: false }
     }
 
     /// A reader of text from the middle of a file, where directives are comments.
     pub fn of_part(text: &'a str, escape: char) -> Self {
-        Self { text, at: 0, escape, directives: Vec::new(), directives_done: true }
+        Self { text, at: 0, line: 0, escape, directives: Vec::new(), directives_done: true }
     }
 
     pub fn read(mut self) -> Result<Read, Error> {
@@ -73,6 +75,7 @@ impl<'a> Reader<'a> {
         let rest = self.text.get(start..).filter(|rest| !rest.is_empty())?;
         let len = rest.find('\n').map_or(rest.len(), |newline| newline + 1);
         self.at = start + len;
+        self.line += 1;
         Some((start, &rest[..len]))
     }
 
@@ -113,6 +116,7 @@ impl<'a> Reader<'a> {
 
     /// Reads an instruction whose first line is `line`, with its continuations and here-documents.
     fn instruction(&mut self, lead: usize, start: usize, line: &'a str) -> Result<Instruction, Error> {
+        let number = self.line;
         let mut logical = LogicalText::default();
         let first = line.trim_end_matches(['\r', '\n']);
         // Leading white space is not part of the line; a byte order mark only stands in the first one.
@@ -131,7 +135,7 @@ impl<'a> Reader<'a> {
             .map_err(|(kind, message)| Error { kind, ..self.error(start + indent, message) })?;
         let heredocs = self.here_documents(&logical, &parsed, start)?;
         let text = &self.text[start..self.at];
-        Ok(Instruction::new(&self.text[lead..start], text, logical, parsed, heredocs, self.escape))
+        Ok(Instruction::new(&self.text[lead..start], text, logical, parsed, heredocs, self.escape, number))
     }
 
     /// Appends a line without its continuation character; tells whether it goes on.

@@ -1,0 +1,422 @@
+//! Tables of facts. Each is a TOML file in `knowledge/`, read once when first asked for.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+macro_rules! tables {
+    ($($(#[$doc:meta])* $name:ident: $type:ty = $file:literal),* $(,)?) => {
+        $($(#[$doc])* pub static $name: LazyLock<$type> =
+            LazyLock::new(|| read(include_str!(concat!("../knowledge/", $file))));)*
+
+        #[cfg(test)]
+        const FILES: &[(&str, fn() -> Option<String>)] = &[
+            $(($file, || toml::from_str::<$type>(include_str!(concat!("../knowledge/", $file))).err().map(|e| e.to_string()))),*
+        ];
+    };
+}
+
+tables! {
+    /// Package managers and their commands.
+    PACKAGE_MANAGERS: PackageManagers = "package-managers.toml",
+    /// Base images and their variants.
+    BASE_IMAGES: BaseImages = "base-images.toml",
+    /// What full images carry beyond slim ones, and packages that only builds need.
+    BUILD_TOOLS: BuildTools = "build-tools.toml",
+    /// The runtime libraries that `-dev` packages stand for.
+    RUNTIME_LIBRARIES: RuntimeLibraries = "runtime-libraries.toml",
+    /// What Python packages need to be installed and to run.
+    PYTHON_PACKAGES: PythonPackages = "python-packages.toml",
+    /// What Node packages need, and web frameworks.
+    NODE_PACKAGES: NodePackages = "node-packages.toml",
+}
+
+/// A table that can't be read is empty here; a test reads them all.
+fn read<T: Default + for<'de> Deserialize<'de>>(text: &str) -> T {
+    toml::from_str(text).unwrap_or_default()
+}
+
+macro_rules! table {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Default, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $type),* }
+    };
+}
+
+table! {
+    /// `package-managers.toml`
+    PackageManagers {
+        /// Month of the last look at the sources.
+        date: String,
+        /// The rows.
+        manager: Vec<PackageManager>,
+    }
+}
+
+table! {
+    /// A package manager.
+    PackageManager {
+        /// Its name here.
+        id: String,
+        /// Names it is called by.
+        programs: Vec<String>,
+        /// Whether the name may carry a version (`pip3.11`).
+        versioned: bool,
+        /// The module for `python -m`.
+        module: String,
+        /// The word between program and subcommand (`uv pip install`).
+        group: String,
+        /// Subcommands that install; `""` is none.
+        install: Vec<String>,
+        /// Subcommands that fetch the package index.
+        update: Vec<String>,
+        /// Subcommands that empty the cache.
+        clean: Vec<String>,
+        /// Options whose value is the next word.
+        value_options: Vec<String>,
+        /// Options after which it does not ask.
+        assume_yes: Vec<String>,
+        /// The option that keeps the cache out of the layer.
+        flag: String,
+        /// Options that mean the same.
+        same_flags: Vec<String>,
+        /// Beginnings of options that decide the same question.
+        same_prefixes: Vec<String>,
+        /// Options that the flag makes pointless.
+        drops: Vec<String>,
+        /// Environment variables that decide the same question.
+        variables: Vec<String>,
+        /// The command that empties the cache.
+        cleanup: String,
+        /// Paths whose removal empties the cache.
+        cleaned_by: Vec<String>,
+        /// Folders of the cache; `~` is the user's home.
+        cache: Vec<String>,
+        /// The folder of the package index.
+        lists: String,
+        /// Whether it installs packages of the distribution.
+        system: bool,
+        /// The language whose packages it installs.
+        language: String,
+        /// Files that an install reads.
+        manifests: Vec<String>,
+        /// The files among them without which it fails.
+        needs: Vec<String>,
+        /// Its lock files.
+        lock: Vec<String>,
+        /// Where the facts come from.
+        source: String,
+    }
+}
+
+table! {
+    /// `base-images.toml`
+    BaseImages {
+        /// Month of the last look at the sources.
+        date: String,
+        /// The rows.
+        image: Vec<BaseImage>,
+    }
+}
+
+table! {
+    /// A base image and its variants.
+    BaseImage {
+        /// Its familiar name.
+        name: String,
+        /// What it is for: `python`, `node`, `debian`…
+        family: String,
+        /// The package manager of the tag without a suffix.
+        package_manager: String,
+        /// The distribution of the tag without a suffix.
+        distribution: String,
+        /// What that tag carries: `buildpack-deps`, `buildpack-deps-scm`, `buildpack-deps-curl`, `plain`, `slim`.
+        full: String,
+        /// `suffix` where `TAG-slim` exists.
+        slim: String,
+        /// Versions that have a slim variant, as a comparison (`>=3.6`).
+        slim_versions: String,
+        /// Releases of the distribution that occur in tags.
+        releases: Vec<String>,
+        /// `slim-release` (`3.11-slim-bookworm`) or `release-slim` (`18-bookworm-slim`).
+        slim_release_order: String,
+        /// Which release the tag without a suffix stands for.
+        default_release: Vec<DefaultRelease>,
+        /// Versions that have an alpine variant.
+        alpine_versions: String,
+        /// How the alpine variant is written.
+        alpine_order: String,
+        /// Unprivileged users in the image.
+        users: Vec<String>,
+        /// The user it runs as.
+        default_user: String,
+        /// Why it should not be used any more.
+        deprecated: String,
+        /// Where the facts come from.
+        source: String,
+    }
+}
+
+table! {
+    /// The release that a range of versions stands on.
+    DefaultRelease {
+        /// Versions, as a comparison.
+        versions: String,
+        /// The release.
+        release: String,
+        /// Since when.
+        since: String,
+    }
+}
+
+table! {
+    /// `build-tools.toml`
+    BuildTools {
+        /// Month of the last look at the sources.
+        date: String,
+        /// What the sources are, for the file as a whole.
+        source: String,
+        /// Packages of full images.
+        package: Vec<BuildTool>,
+        /// Packages that only builds need.
+        build_only: Vec<BuildOnly>,
+    }
+}
+
+table! {
+    /// A package that full images carry and slim ones don't.
+    BuildTool {
+        /// The package.
+        name: String,
+        /// Commands in it.
+        commands: Vec<String>,
+        /// The image that brings it: `buildpack-deps`, `buildpack-deps-scm`, `buildpack-deps-curl`.
+        image: String,
+        /// `compiler`, `header`, `vcs`, `network`, `media`, `archive`, `interpreter`, `other`.
+        kind: String,
+        /// Libraries in it.
+        libraries: Vec<String>,
+        /// Where the facts come from.
+        source: String,
+    }
+}
+
+table! {
+    /// A package that only builds need.
+    BuildOnly {
+        /// The package.
+        name: String,
+        /// The package manager whose name it is.
+        package_manager: String,
+        /// Runtime packages that it stands for.
+        runtime: Vec<String>,
+        /// Where the facts come from.
+        source: String,
+    }
+}
+
+table! {
+    /// `runtime-libraries.toml`
+    RuntimeLibraries {
+        /// Month of the last look at the sources.
+        date: String,
+        /// The rows.
+        library: Vec<RuntimeLibrary>,
+    }
+}
+
+table! {
+    /// The runtime packages that a `-dev` package stands for.
+    RuntimeLibrary {
+        /// The `-dev` package.
+        dev: String,
+        /// By Debian release.
+        debian: BTreeMap<String, Vec<String>>,
+        /// By Ubuntu release.
+        ubuntu: BTreeMap<String, Vec<String>>,
+        /// In Alpine.
+        alpine: AlpineLibrary,
+        /// Names of the libraries.
+        provides: Vec<String>,
+        /// Where the facts come from.
+        source: String,
+    }
+}
+
+table! {
+    /// Alpine's packages for a library.
+    AlpineLibrary {
+        /// The `-dev` package.
+        dev: String,
+        /// What is needed at run time.
+        runtime: Vec<String>,
+    }
+}
+
+table! {
+    /// `python-packages.toml`
+    PythonPackages {
+        /// Month of the last look at the sources.
+        date: String,
+        /// Packages that have had wheels for Linux in all recent releases.
+        wheels: Vec<String>,
+        /// Packages without compiled code.
+        pure: Vec<String>,
+        /// The rows.
+        package: Vec<PythonPackage>,
+    }
+}
+
+table! {
+    /// A Python package with needs of its own.
+    PythonPackage {
+        /// Its normalised name.
+        name: String,
+        /// `always`, `never` or `before:VERSION`: whether installing it compiles.
+        compiles: String,
+        /// Debian packages that compiling needs.
+        build_needs: Vec<String>,
+        /// `-dev` packages whose runtime part it needs where it was compiled.
+        runtime_libraries: Vec<String>,
+        /// Commands that it calls.
+        runtime_commands: Vec<String>,
+        /// Debian packages that its wheel needs and slim images lack.
+        runtime_system: Vec<String>,
+        /// Whether it fetches data to places outside site-packages.
+        downloads: bool,
+        /// Whether it is about models that outweigh the rest of an image.
+        model: bool,
+        /// Where the facts come from.
+        source: String,
+    }
+}
+
+table! {
+    /// `node-packages.toml`
+    NodePackages {
+        /// Month of the last look at the sources.
+        date: String,
+        /// Packages with needs of their own.
+        package: Vec<NodePackage>,
+        /// Web frameworks.
+        framework: Vec<NodeFramework>,
+    }
+}
+
+table! {
+    /// A Node package with needs of its own.
+    NodePackage {
+        /// Its name.
+        name: String,
+        /// `prebuilt` (ships or downloads binaries), `compiles`, or empty.
+        native: String,
+        /// Debian packages that compiling needs.
+        build_needs: Vec<String>,
+        /// `-dev` packages whose runtime part it needs.
+        runtime_libraries: Vec<String>,
+        /// Whether it downloads a browser.
+        browser: bool,
+        /// What it writes besides its own folder.
+        generates: String,
+        /// Debian packages that it needs at run time.
+        runtime_system: Vec<String>,
+        /// Commands that it calls.
+        runtime_commands: Vec<String>,
+        /// Whether it is a tool for development.
+        dev_only_use: bool,
+        /// Commands that it provides.
+        cli: Vec<String>,
+        /// Where the facts come from.
+        source: String,
+    }
+}
+
+table! {
+    /// A web framework.
+    NodeFramework {
+        /// Its name.
+        name: String,
+        /// The dependency that tells.
+        dependency: String,
+        /// The command that builds.
+        build_command: String,
+        /// What the build writes.
+        output: Vec<String>,
+        /// What runs needs besides production dependencies.
+        runtime_needs: Vec<String>,
+        /// Whether the output is static files.
+        r#static: bool,
+        /// The command that starts it.
+        start: String,
+        /// Its port.
+        port: u16,
+        /// Where the facts come from.
+        source: String,
+    }
+}
+
+impl BaseImages {
+    /// The row of an image, by its familiar name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&BaseImage> {
+        self.image.iter().find(|image| image.name == name)
+    }
+}
+
+impl PackageManagers {
+    /// The row with an id.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&PackageManager> {
+        self.manager.iter().find(|manager| manager.id == id)
+    }
+}
+
+/// Whether a dotted version fulfils a comparison (`>=3.6`, `<8`, `>=3.6,<4`). An empty comparison holds for all.
+#[must_use]
+pub fn version_matches(version: &[u32], comparison: &str) -> bool {
+    comparison.split(',').map(str::trim).filter(|part| !part.is_empty()).all(|part| {
+        let end = part.find(|c: char| c.is_ascii_digit()).unwrap_or(part.len());
+        let wanted = numbers(&part[end..]);
+        let given: Vec<u32> = version.iter().copied().take(wanted.len()).collect();
+        // `python:3` stands for the newest 3.x: a shorter version is taken for the newest it can be.
+        let newest = given.len() < wanted.len() && wanted.starts_with(&given);
+        match part[..end].trim() {
+            ">=" => newest || given >= wanted,
+            ">" => newest || given > wanted,
+            "<=" => !newest && given <= wanted,
+            "<" => !newest && given < wanted,
+            _ => given == wanted,
+        }
+    })
+}
+
+/// The leading dotted number of a text: `3.11-slim` → `[3, 11]`.
+#[must_use]
+pub fn numbers(text: &str) -> Vec<u32> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    text[..end].split('.').map_while(|part| part.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_can_be_read() {
+        for (file, error) in FILES {
+            assert_eq!(error(), None, "{file}");
+        }
+    }
+
+    #[test]
+    fn compares_versions() {
+        assert!(version_matches(&[3, 11], ">=3.6"));
+        assert!(version_matches(&[3], ">=3.6"));
+        assert!(!version_matches(&[3, 5], ">=3.6"));
+        assert!(version_matches(&[3, 11, 2], "<3.12"));
+        assert!(!version_matches(&[4], "<4"));
+        assert!(version_matches(&[], ""));
+    }
+}
