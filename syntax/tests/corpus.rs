@@ -1,6 +1,8 @@
 //! Every file of a folder of real Dockerfiles (`DFIX_CORPUS`) survives reading and printing, and is
 //! split as `parse-dockerfile`, an independent reader, splits it. Without the variable nothing is read.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test")]
+
 use dfix_syntax::{Dockerfile, ErrorKind};
 use std::path::PathBuf;
 
