@@ -14,9 +14,9 @@ pub mod context;
 mod edit;
 pub mod facts;
 pub mod knowledge;
-mod manifests;
 mod options;
 mod plan;
+pub mod project;
 mod style;
 
 pub use chain::{plan, plan_with};

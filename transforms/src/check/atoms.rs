@@ -179,6 +179,16 @@ fn without_comments(script: &Script, start: usize, end: usize) -> String {
     if words.is_empty() && newline && end < script.text().len() { ";".to_owned() } else { words }
 }
 
+/// What an instruction does, as [`Effect`](crate::plan::Effect)s name it: a RUN command by command.
+pub(crate) fn atom_texts(instruction: &Instruction) -> Vec<String> {
+    match instruction.script() {
+        Some(Ok(script)) if instruction.keyword() == Keyword::Run && !script.commands().is_empty() => {
+            script_atoms(script, DefaultHasher::new(), |_, _| {}).into_iter().map(|atom| atom.text).collect()
+        }
+        _ => vec![instruction_text(instruction)],
+    }
+}
+
 /// A simple command as one line: its parts as written, joined by one space.
 pub(crate) fn command_text(script: &Script, simple: &SimpleCommand) -> String {
     let mut parts: Vec<std::ops::Range<usize>> = simple.assignments.iter().map(|a| a.span.clone()).collect();

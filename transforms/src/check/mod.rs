@@ -10,7 +10,7 @@ use atoms::{Atom, StageSummary, Summary};
 use dfix_syntax::Dockerfile;
 use std::collections::HashMap;
 
-pub(crate) use atoms::{command_text, instruction_text};
+pub(crate) use atoms::{atom_texts, command_text, instruction_text};
 
 /// Compares two trees. `effects` are the differences that a transform declared.
 ///
