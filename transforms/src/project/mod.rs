@@ -3,6 +3,7 @@
 //! Nothing here decides what to do about it; the transforms do.
 
 pub mod node;
+pub mod placement;
 pub mod python;
 
 use crate::context::BuildContext;
