@@ -106,6 +106,12 @@ table! {
         needs: Vec<String>,
         /// Its lock files.
         lock: Vec<String>,
+        /// The option that leaves out what is only needed for development.
+        production: String,
+        /// Options that decide the same question, or ask for something else.
+        production_decided: Vec<String>,
+        /// Variables that decide the same question.
+        production_variables: Vec<String>,
         /// Where the facts come from.
         source: String,
     }

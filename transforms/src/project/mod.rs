@@ -5,6 +5,7 @@
 pub mod node;
 pub mod placement;
 pub mod python;
+pub mod start;
 
 use crate::context::BuildContext;
 use crate::plan::BadManifest;

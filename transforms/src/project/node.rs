@@ -304,6 +304,39 @@ fn pnpm(package: &Package, text: &str) -> Verdict {
     Ok((version, first_difference(&wanted, &held)))
 }
 
+/// The packages that a JavaScript or TypeScript source loads: `require('x')`, `from 'x'`, `import 'x'`,
+/// `import('x')`. Types (`import type`) are left out: no code is loaded for them. By words, not by grammar: a
+/// superset.
+#[must_use]
+pub fn imports(text: &str) -> BTreeSet<&str> {
+    let mut found = BTreeSet::new();
+    for line in text.lines() {
+        if ["import type", "export type", "//", "*"].iter().any(|start| line.trim_start().starts_with(start))
+        {
+            continue;
+        }
+        for keyword in ["require(", "from ", "import ", "import("] {
+            for (at, _) in line.match_indices(keyword) {
+                let rest = line[at + keyword.len()..].trim_start();
+                let Some(quote) = rest.chars().next().filter(|c| matches!(c, '\'' | '"' | '`')) else {
+                    continue;
+                };
+                let Some(name) = rest[1..].split(quote).next() else { continue };
+                if !name.starts_with(['.', '/']) {
+                    found.insert(package_of(name));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The package of a module (`lodash/fp` → `lodash`, `@scope/name/x` → `@scope/name`).
+fn package_of(module: &str) -> &str {
+    let slashes = if module.starts_with('@') { 2 } else { 1 };
+    module.match_indices('/').nth(slashes - 1).map_or(module, |(at, _)| &module[..at])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,6 +357,12 @@ mod tests {
         assert_eq!(bad.path, "web/package.json");
         assert_eq!(bad.position, Some((2, 11)));
         assert!(bad.message.contains("expected value"), "{}", bad.message);
+    }
+
+    #[test]
+    fn finds_imports() {
+        let text = "const a = require('lodash/fp');\nimport x from \"@scope/name/y\"\nimport './local'\nimport type { T } from 't'\nawait import('late')\n// require('no')\n";
+        assert_eq!(imports(text).into_iter().collect::<Vec<_>>(), ["@scope/name", "late", "lodash"]);
     }
 
     #[test]
