@@ -1,7 +1,21 @@
 //! dfix: rewrites Dockerfiles.
 
+mod cli;
+mod context;
+mod diff;
+mod discover;
+mod job;
+mod output;
+mod report;
+mod run;
+mod source;
+mod write;
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    match cli::request() {
+        Ok(request) => run::run(&request),
+        Err(code) => code,
+    }
 }

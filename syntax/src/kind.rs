@@ -190,7 +190,7 @@ fn kind(text: &str, name: Keyword, arguments: &Range<usize>, escape: char) -> Re
             if arguments.is_empty() {
                 return Err(need_one());
             }
-            Kind::Onbuild(Box::new(Parsed::within(text, arguments.clone(), escape)?))
+            onbuild(text, arguments, escape)?
         }
         Keyword::Shell => match json_array(&text[arguments.clone()])? {
             Some(list) if !list.is_empty() => Kind::Shell(list),
@@ -209,6 +209,19 @@ fn kind(text: &str, name: Keyword, arguments: &Range<usize>, escape: char) -> Re
         }
         Keyword::Workdir => Kind::Workdir(single()?),
     })
+}
+
+/// The instruction that is held back, which may not be one of those that `parseOnBuild` of BuildKit refuses.
+fn onbuild(text: &str, arguments: &Range<usize>, escape: char) -> Result<Kind, Problem> {
+    let written = &text[arguments.clone()];
+    let end = written.find(is_space).unwrap_or(written.len());
+    match Keyword::parse(&written[..end]) {
+        Some(Keyword::Onbuild) => Err(build("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")),
+        Some(name @ (Keyword::From | Keyword::Maintainer)) => {
+            Err(build(format!("{name} isn't allowed as an ONBUILD trigger")))
+        }
+        _ => Ok(Kind::Onbuild(Box::new(Parsed::within(text, arguments.clone(), escape)?))),
+    }
 }
 
 fn from(text: &str, arguments: &Range<usize>) -> Result<Kind, Problem> {
@@ -351,4 +364,17 @@ fn arg_pairs(text: &str, arguments: &Range<usize>, escape: char) -> Option<Vec<A
             })
             .collect()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn onbuild_holds_back_no_other_onbuild() {
+        let refused = |text: &str| Parsed::of(text, '\\').unwrap_err().1;
+        assert!(refused(&format!("{}RUN ls", "ONBUILD ".repeat(100_000))).starts_with("Chaining ONBUILD"));
+        assert_eq!(refused("ONBUILD from a"), "FROM isn't allowed as an ONBUILD trigger");
+        assert!(Parsed::of("onbuild run ls", '\\').is_ok());
+    }
 }

@@ -321,6 +321,10 @@ pub fn join(workdir: Option<&str>, path: &str) -> Option<String> {
     Some(format!("/{}", parts.join("/")))
 }
 
+/// How much longer than its text a value may become and still be known: where each variable holds the one
+/// before it twice, values double with every line.
+const LONGEST_GROWTH: usize = 4096;
+
 /// Replaces `$NAME`, `${NAME}`, `${NAME:-word}`, `${NAME:+word}` and removes quotes and escapes.
 /// `lookup` gives `None` for a variable that isn't defined (empty), `Some(None)` for an unknown value.
 #[allow(clippy::option_option, reason = "undefined and unknown are different answers")]
@@ -377,6 +381,22 @@ pub fn expand(text: &str, lookup: impl Fn(&str) -> Option<Option<String>>) -> Op
             }
             _ => out.push(c),
         }
+        if out.len() > text.len() + LONGEST_GROWTH {
+            return None;
+        }
     }
     Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_double_become_unknown() {
+        let text = format!("FROM a\nARG A=aa\n{}USER $A\n", "ENV A=$A$A\n".repeat(60));
+        let tree = Dockerfile::parse(&text).unwrap();
+        assert_eq!(Facts::of(&tree).expand_at(0, 4, "$A").as_deref(), Some("aaaaaaaa"));
+        assert_eq!(Facts::of(&tree).expand_at(0, 62, "$A"), None);
+    }
 }
