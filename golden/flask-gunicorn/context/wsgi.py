@@ -1,0 +1,3 @@
+from shorturl import app
+
+__all__ = ['app']

@@ -1,0 +1,3 @@
+const bcrypt = require('bcrypt');
+
+bcrypt.hash(process.argv[2], 10).then(console.log);

@@ -1,0 +1,2 @@
+<?php
+echo imagecreate(1, 1) ? 'ready' : 'no gd';

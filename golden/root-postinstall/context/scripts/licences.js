@@ -1,0 +1,1 @@
+require('fs').writeFileSync('LICENCES.txt', 'express: MIT\n');
