@@ -1,10 +1,11 @@
 //! A tree as the check sees it: what happens in each stage, one thing after the other.
 
-use crate::facts::{Facts, leaks};
-use dfix_syntax::shell::{Script, SimpleCommand};
+use crate::facts::{Facts, leaks, sets_errexit};
+use dfix_syntax::shell::{CompoundKind, Element, Script, SimpleCommand};
 use dfix_syntax::{Dockerfile, HereDocument, Instruction, Keyword, Kind, variables_of};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 
 /// One thing that happens: a command of a RUN, or another instruction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,57 +112,122 @@ fn atoms(tree: &Dockerfile, facts: &Facts, at: usize) -> Vec<Atom> {
         (&flag.name, &flag.value).hash(&mut hasher);
     }
     match instruction.script() {
-        Some(Ok(script)) if !script.commands().is_empty() => script_atoms(script, hasher, variable),
+        Some(Ok(script)) if !script.commands().is_empty() => {
+            let exits = place.shell.exits_on_error() || sets_errexit(script);
+            script_atoms(script, DefaultHasher::new(), &hasher, exits, &variable)
+        }
         _ => vec![instruction_atom(instruction, hasher.finish())],
     }
 }
 
 fn script_atoms(
     script: &Script,
-    hasher: DefaultHasher,
-    variable: impl Fn(&mut DefaultHasher, &str),
+    mut state: DefaultHasher,
+    hasher: &DefaultHasher,
+    exits_on_error: bool,
+    variable: &dyn Fn(&mut DefaultHasher, &str),
 ) -> Vec<Atom> {
     let leaks = leaks(script);
     let mut leak = leaks.iter().peekable();
-    // What stands between commands: operators, brackets, keywords. A chain of `&&` has the same meaning as
-    // separate RUNs: the first failure ends the build. Anything else is part of the circumstances.
-    let mut structure = DefaultHasher::new();
-    let mut plain = true;
-    let mut state = DefaultHasher::new();
-    let mut end = 0;
     let mut atoms = Vec::with_capacity(script.commands().len());
-    for (index, simple) in script.commands().iter().enumerate() {
-        let between = without_comments(script, end, simple.span.start);
-        plain &= matches!(between.as_str(), "" | "&&");
-        between.hash(&mut structure);
-        end = simple.span.end.max(end);
-        while let Some(left) =
-            leak.next_if(|left| left.command < index || left.command == index && left.what == "a function")
-        {
-            (&left.what, script.commands().get(left.command).map(|c| command_text(script, c)))
-                .hash(&mut state);
+    let units = units(script);
+    for (number, unit) in units.iter().enumerate() {
+        // `-e` is off in all but the last command of a `&&` list, inside brackets and keywords, too.
+        let guarded = unit.compound && number + 1 < units.len() && exits_on_error;
+        if let (Some(inner), false) = (&unit.subshell, exits_on_error) {
+            atoms.extend(script_atoms(inner, state.clone(), hasher, false, variable));
+            continue;
         }
-        let mut context = hasher.clone();
-        for word in simple.words.iter().chain(simple.assignments.iter().map(|a| &a.value)) {
-            word.variables.iter().for_each(|name| variable(&mut context, name));
+        // What stands between commands: operators, brackets, keywords.
+        let mut structure = DefaultHasher::new();
+        guarded.hash(&mut structure);
+        let mut plain = !guarded;
+        let mut end = unit.span.start;
+        for index in unit.commands.clone() {
+            let simple = &script.commands()[index];
+            let between = without_comments(script, end, simple.span.start);
+            plain &= between.is_empty();
+            between.hash(&mut structure);
+            end = simple.span.end.max(end);
+            while let Some(left) = leak
+                .next_if(|left| left.command < index || left.command == index && left.what == "a function")
+            {
+                (&left.what, script.commands().get(left.command).map(|c| command_text(script, c)))
+                    .hash(&mut state);
+            }
+            let mut context = hasher.clone();
+            for word in simple.words.iter().chain(simple.assignments.iter().map(|a| &a.value)) {
+                word.variables.iter().for_each(|name| variable(&mut context, name));
+            }
+            for word in simple.redirections.iter().filter_map(|r| r.target.as_ref()) {
+                word.variables.iter().for_each(|name| variable(&mut context, name));
+            }
+            if !plain {
+                structure.clone().finish().hash(&mut context);
+            }
+            state.clone().finish().hash(&mut context);
+            atoms.push(Atom { text: command_text(script, simple), context: context.finish(), config: false });
         }
-        for word in simple.redirections.iter().filter_map(|r| r.target.as_ref()) {
-            word.variables.iter().for_each(|name| variable(&mut context, name));
+        let tail = without_comments(script, end, unit.span.end);
+        if !tail.is_empty() {
+            // A closing word, a here-document or a `&` behind the last command.
+            let mut context = hasher.clone();
+            structure.finish().hash(&mut context);
+            atoms.push(Atom { text: tail, context: context.finish(), config: false });
         }
-        if !plain {
-            structure.clone().finish().hash(&mut context);
-        }
-        state.clone().finish().hash(&mut context);
-        atoms.push(Atom { text: command_text(script, simple), context: context.finish(), config: false });
-    }
-    let tail = without_comments(script, end, script.text().len());
-    if !tail.is_empty() {
-        // A closing word, a here-document or a `&` behind the last command.
-        let mut context = hasher;
-        structure.finish().hash(&mut context);
-        atoms.push(Atom { text: tail, context: context.finish(), config: false });
     }
     atoms
+}
+
+/// A part of a script that means the same as a RUN of its own.
+struct Unit {
+    span: Range<usize>,
+    commands: Range<usize>,
+    /// Whether it is more than one simple command or a pipeline of such.
+    compound: bool,
+    /// What stands in brackets, where it is `( … )` and nothing else: a shell of its own.
+    subshell: Option<Script>,
+}
+
+/// The pipelines of a chain of `&&`: they mean the same as separate RUNs, as the first failure ends the
+/// build. Anything else is one unit.
+fn units(script: &Script) -> Vec<Unit> {
+    let whole = || Unit {
+        span: 0..script.text().len(),
+        commands: 0..script.commands().len(),
+        compound: true,
+        subshell: None,
+    };
+    let ([list], true, false) = (script.lists(), script.is_and_chain(), script.has_here_document()) else {
+        return vec![whole()];
+    };
+    let mut next = 0;
+    list.pipelines
+        .iter()
+        .map(|pipeline| {
+            let start = next;
+            for element in &pipeline.elements {
+                next = match element {
+                    Element::Simple(index) => index + 1,
+                    Element::Compound { commands, .. } => commands.end.max(next),
+                };
+            }
+            let subshell = match &pipeline.elements[..] {
+                [Element::Compound { kind: CompoundKind::Subshell, span, .. }] if *span == pipeline.span => {
+                    script.text()[span.clone()]
+                        .strip_prefix('(')
+                        .and_then(|text| Script::parse(text.strip_suffix(')')?).ok())
+                }
+                _ => None,
+            };
+            Unit {
+                span: pipeline.span.clone(),
+                commands: start..next,
+                compound: !pipeline.elements.iter().all(|element| matches!(element, Element::Simple(_))),
+                subshell,
+            }
+        })
+        .collect()
 }
 
 /// The text between two commands, comments left out, white space collapsed.

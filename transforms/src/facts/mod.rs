@@ -6,7 +6,7 @@ mod shell_state;
 
 pub use base::{Base, Variant};
 pub use packages::{Action, CommandOption, PackageCommand, package_command, package_commands, program_word};
-pub use shell_state::{Leak, leaks, leaks_of};
+pub use shell_state::{Leak, leaks, leaks_of, sets_errexit};
 
 use dfix_syntax::{Dockerfile, Instruction, Kind, Stage};
 use std::collections::HashMap;

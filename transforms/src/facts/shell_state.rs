@@ -119,3 +119,14 @@ pub fn leaks_of(simple: &SimpleCommand) -> Option<String> {
     let writes_variable = name == "printf" && simple.words.get(1).is_some_and(|word| word.raw == "-v");
     (CHANGES_SHELL.contains(&name) || writes_variable).then(|| format!("`{name}`"))
 }
+
+/// Whether a script turns on that a failing command ends it (`set -e`), or may do so.
+#[must_use]
+pub fn sets_errexit(script: &Script) -> bool {
+    script.commands().iter().filter(|simple| simple.name() == Some("set")).any(|simple| {
+        simple.words.iter().skip(1).any(|word| match word.literal.as_deref() {
+            Some(option) => option == "errexit" || option.starts_with('-') && option.contains('e'),
+            None => true,
+        })
+    })
+}
