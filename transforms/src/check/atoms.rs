@@ -249,7 +249,9 @@ fn without_comments(script: &Script, start: usize, end: usize) -> String {
 pub(crate) fn atom_texts(instruction: &Instruction) -> Vec<String> {
     match instruction.script() {
         Some(Ok(script)) if instruction.keyword() == Keyword::Run && !script.commands().is_empty() => {
-            script_atoms(script, DefaultHasher::new(), |_, _| {}).into_iter().map(|atom| atom.text).collect()
+            let nothing = DefaultHasher::new();
+            let atoms = script_atoms(script, nothing.clone(), &nothing, sets_errexit(script), &|_, _| {});
+            atoms.into_iter().map(|atom| atom.text).collect()
         }
         _ => vec![instruction_text(instruction)],
     }
