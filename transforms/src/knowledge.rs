@@ -29,6 +29,8 @@ tables! {
     PYTHON_PACKAGES: PythonPackages = "python-packages.toml",
     /// What Node packages need, and web frameworks.
     NODE_PACKAGES: NodePackages = "node-packages.toml",
+    /// How programs start other programs and load libraries.
+    PROCESS_CALLS: ProcessCalls = "process-calls.toml",
 }
 
 /// A table that can't be read is empty here; a test reads them all.
@@ -358,6 +360,72 @@ table! {
         start: String,
         /// Its port.
         port: u16,
+        /// Where the facts come from.
+        source: String,
+    }
+}
+
+table! {
+    /// `process-calls.toml`
+    ProcessCalls {
+        /// Month of the last look at the sources.
+        date: String,
+        /// Functions that start a program or load a library.
+        call: Vec<ProcessCall>,
+        /// Names of the interpreter that runs.
+        own: Vec<OwnInterpreter>,
+        /// Commands that start the command behind them.
+        wrapper: Vec<Wrapper>,
+    }
+}
+
+table! {
+    /// Functions of a module that start a program or load a library.
+    ProcessCall {
+        /// `python`, `javascript`, `go`, `rust`.
+        language: String,
+        /// The module.
+        module: String,
+        /// Their names in it; `""` is the module itself, `*` any.
+        functions: Vec<String>,
+        /// `shell`, `program`, `command`, `list`, `library` or `name`.
+        takes: String,
+        /// Which argument, counted from 0.
+        argument: usize,
+        /// The name of that argument, where it may be given by name.
+        keyword: String,
+        /// Where the facts come from.
+        source: String,
+    }
+}
+
+table! {
+    /// What names the interpreter that runs the source.
+    OwnInterpreter {
+        /// The language.
+        language: String,
+        /// The names.
+        names: Vec<String>,
+        /// Where the facts come from.
+        source: String,
+    }
+}
+
+table! {
+    /// Commands that start the command behind them.
+    Wrapper {
+        /// Their names.
+        names: Vec<String>,
+        /// Options whose value is the next word.
+        value_options: Vec<String>,
+        /// How many operands stand before the command.
+        operands: usize,
+        /// Whether `NAME=value` may stand before it.
+        assignments: bool,
+        /// Words that may stand before it (`run`).
+        verbs: Vec<String>,
+        /// Whether one of those has to.
+        needs_verb: bool,
         /// Where the facts come from.
         source: String,
     }

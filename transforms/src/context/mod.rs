@@ -72,6 +72,12 @@ impl BuildContext {
         self.files.contains_key(path)
     }
 
+    /// The size of a file that the engine gets, in bytes.
+    #[must_use]
+    pub fn size(&self, path: &str) -> Option<u64> {
+        Some(self.files.get(path)?.size)
+    }
+
     /// Whether there is a file of this path that `.dockerignore` keeps from the engine.
     #[must_use]
     pub fn is_excluded(&self, path: &str) -> bool {

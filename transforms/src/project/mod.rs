@@ -1,10 +1,11 @@
-//! What the build context says about the application: its manifests and lock files.
+//! What the build context says about the application: its manifests and lock files, and what its sources call.
 //!
 //! Nothing here decides what to do about it; the transforms do.
 
 pub mod node;
 pub mod placement;
 pub mod python;
+pub mod sources;
 pub mod start;
 
 use crate::context::BuildContext;
