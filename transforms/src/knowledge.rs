@@ -19,6 +19,8 @@ macro_rules! tables {
 tables! {
     /// Package managers and their commands.
     PACKAGE_MANAGERS: PackageManagers = "package-managers.toml",
+    /// Commands that look at nothing but what their words name.
+    COMMANDS: Commands = "commands.toml",
     /// Base images and their variants.
     BASE_IMAGES: BaseImages = "base-images.toml",
     /// What full images carry beyond slim ones, and packages that only builds need.
@@ -114,6 +116,38 @@ table! {
         production_decided: Vec<String>,
         /// Variables that decide the same question.
         production_variables: Vec<String>,
+        /// Where the facts come from.
+        source: String,
+    }
+}
+
+table! {
+    /// `commands.toml`
+    Commands {
+        /// Month of the last look at the sources.
+        date: String,
+        /// Folders that tools read without being told.
+        system: Vec<String>,
+        /// Files and folders of a home folder that hold settings of tools.
+        home: Vec<String>,
+        /// The rows.
+        command: Vec<Command>,
+    }
+}
+
+table! {
+    /// Commands that look at nothing but what their words name.
+    Command {
+        /// Their first words.
+        names: Vec<String>,
+        /// `names` where a word is a path only with `./` or `/` before it, else `paths`.
+        operands: String,
+        /// Whether they use the working directory without being told.
+        folder: bool,
+        /// Whether they may create a home folder.
+        user: bool,
+        /// Whether they go to the network.
+        fetches: bool,
         /// Where the facts come from.
         source: String,
     }
@@ -306,6 +340,8 @@ table! {
     NodePackages {
         /// Month of the last look at the sources.
         date: String,
+        /// Words of sources that read files of the project when they run.
+        reads_files: Vec<String>,
         /// Packages with needs of their own.
         package: Vec<NodePackage>,
         /// Web frameworks.
@@ -354,6 +390,8 @@ table! {
         output: Vec<String>,
         /// What runs needs besides production dependencies.
         runtime_needs: Vec<String>,
+        /// Caches in the output that only the next build reads.
+        build_cache: Vec<String>,
         /// Whether the output is static files.
         r#static: bool,
         /// The command that starts it.
@@ -436,6 +474,14 @@ impl BaseImages {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&BaseImage> {
         self.image.iter().find(|image| image.name == name)
+    }
+}
+
+impl Commands {
+    /// The row of a command, by its first word.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Command> {
+        self.command.iter().find(|row| row.names.iter().any(|known| known == name))
     }
 }
 

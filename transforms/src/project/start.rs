@@ -232,7 +232,10 @@ impl Follow<'_> {
                 }
                 None => self.found.unknown.push(format!("`{name}` in {place}")),
             },
-            "node" => self.program("node", operand(), place),
+            "node" => {
+                let inline = rest.iter().any(|word| matches!(*word, "-e" | "--eval" | "-p" | "--print"));
+                self.program("node", operand().filter(|_| !inline), place);
+            }
             "sh" | "bash" | "ash" | "dash" => {
                 let inline = rest.iter().position(|word| word.starts_with('-') && word.ends_with('c'));
                 match (inline.and_then(|at| rest.get(at + 1)), operand()) {

@@ -266,6 +266,14 @@ fn is_for_development(path: &str) -> bool {
         || matches!(name, "gulpfile.js" | "Gruntfile.js" | "setupTests.js" | "setupTests.ts")
 }
 
+/// Whether a file below the folder of an application is code that runs in production.
+pub(crate) fn runs(path: &str) -> bool {
+    let extension = path.rsplit('.').next().unwrap_or_default();
+    let is_source =
+        matches!(extension, "js" | "mjs" | "cjs" | "jsx" | "ts" | "tsx" | "mts" | "cts" | "vue" | "svelte");
+    is_source && !is_for_development(path)
+}
+
 /// How many sources were looked at; an error names the one that loads a development dependency.
 pub(crate) fn sources_need(
     situation: Situation<'_>,
@@ -275,13 +283,8 @@ pub(crate) fn sources_need(
     let Some(context) = situation.context else { return Ok(0) };
     let mut count = 0;
     for (path, size) in context.under(place) {
-        let extension = path.rsplit('.').next().unwrap_or_default();
-        let is_source = matches!(
-            extension,
-            "js" | "mjs" | "cjs" | "jsx" | "ts" | "tsx" | "mts" | "cts" | "vue" | "svelte"
-        );
         let below = path.strip_prefix(place).unwrap_or(path);
-        if !is_source || size > 1_000_000 || is_for_development(below) {
+        if size > 1_000_000 || !runs(below) {
             continue;
         }
         let Some(text) = context.text(path) else { continue };
