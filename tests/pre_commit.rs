@@ -42,10 +42,10 @@ impl Lab {
                 fs::copy(&file, copy).unwrap();
             }
         }
-        done(lab.git(&hooks, &["init", "--quiet"]));
-        done(lab.git(&hooks, &["add", "--all", "--force"]));
-        done(lab.git(&hooks, &["commit", "--quiet", "--message", "sources"]));
-        let revision = done(lab.git(&hooks, &["rev-parse", "HEAD"]));
+        done(&mut lab.git(&hooks, &["init", "--quiet"]));
+        done(&mut lab.git(&hooks, &["add", "--all", "--force"]));
+        done(&mut lab.git(&hooks, &["commit", "--quiet", "--message", "sources"]));
+        let revision = done(&mut lab.git(&hooks, &["rev-parse", "HEAD"]));
         lab.revision = String::from_utf8(revision.stdout).unwrap().trim().to_owned();
         lab
     }
@@ -65,9 +65,9 @@ impl Lab {
             self.revision
         );
         fs::write(place.join(".pre-commit-config.yaml"), config).unwrap();
-        done(self.git(&place, &["init", "--quiet"]));
+        done(&mut self.git(&place, &["init", "--quiet"]));
         done(self.in_place(Command::new(self.path("venv").join("bin/pre-commit")).arg("install"), &place));
-        done(self.git(&place, &["add", "--all"]));
+        done(&mut self.git(&place, &["add", "--all"]));
         place
     }
 
