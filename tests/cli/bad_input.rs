@@ -126,7 +126,7 @@ fn no_permission() {
     let lab =
         Lab::new([("Dockerfile", TWO_RUNS), ("api/Dockerfile", TWO_RUNS), ("web/Dockerfile", TWO_RUNS)]);
     let close = |path: &str| {
-        std::fs::set_permissions(lab.path(path), std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(lab.path(path), std::fs::Permissions::from_mode(0o000)).unwrap();
     };
     close("Dockerfile");
     close("api");
