@@ -5,7 +5,7 @@ use similar::{ChangeTag, TextDiff};
 use std::fmt::Write as _;
 use std::path::{Component, Path};
 
-/// The diff; empty where the texts are the same.
+/// The diff of the file `path`; empty where the texts are the same.
 pub fn unified(path: &Path, before: &str, after: &str, paint: Paint) -> String {
     // Lines end at `\n` alone, as they do for git and patch: a lone `\r` is a character like any other.
     let old: Vec<&str> = before.split_inclusive('\n').collect();
@@ -38,11 +38,12 @@ pub fn unified(path: &Path, before: &str, after: &str, paint: Paint) -> String {
     text
 }
 
-/// The name for `---` and `+++`, with `\0` where `a/` or `b/` goes: relative to the working directory where
-/// it lies below, quoted as git does where it must be.
+/// The name for `---` and `+++`, with `\0` where `a/` or `b/` goes: that of the file itself, not of a link to
+/// it, relative to the working directory where it lies below, quoted as git does where it must be.
 fn header_name(path: &Path) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    let relative = path.strip_prefix(&here).unwrap_or(path);
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
+    let real = path.canonicalize().unwrap_or_default();
+    let relative = real.strip_prefix(&here).unwrap_or(path);
     let parts: Vec<String> = relative
         .components()
         .filter(|part| !matches!(part, Component::RootDir | Component::CurDir | Component::Prefix(_)))

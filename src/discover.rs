@@ -96,6 +96,7 @@ pub fn discover(paths: &[PathBuf]) -> Found {
 
 fn search(folder: &Path, seen: &mut HashSet<PathBuf>, found: &mut Found) {
     let mut names = Vec::new();
+    let before = found.problems.len();
     let walk = WalkBuilder::new(folder)
         .hidden(false)
         .ignore(false)
@@ -104,15 +105,21 @@ fn search(folder: &Path, seen: &mut HashSet<PathBuf>, found: &mut Found) {
         .build();
     for entry in walk {
         match entry {
-            Ok(entry) if names_a_dockerfile(&entry) => {
+            Ok(entry) if entry.depth() > 0 && entry.file_name().to_str().is_some_and(is_dockerfile) => {
                 let link = entry.path_is_symlink();
-                names.push((entry.into_path(), link));
+                match entry.path().metadata() {
+                    Ok(metadata) if metadata.is_file() => names.push((entry.into_path(), link)),
+                    Ok(_) => {}
+                    Err(error) => {
+                        found.problems.push(format!("{}: {}", tidy(entry.path()).display(), reason(&error)))
+                    }
+                }
             }
             Ok(_) => {}
             Err(error) => found.problems.push(error.to_string()),
         }
     }
-    if names.is_empty() {
+    if names.is_empty() && found.problems.len() == before {
         found.problems.push(format!(
             "{}: no Dockerfile in this folder (looked for Dockerfile, Dockerfile.*, *.Dockerfile, \
              Containerfile, Containerfile.*, but for what .gitignore leaves out)",
@@ -121,6 +128,7 @@ fn search(folder: &Path, seen: &mut HashSet<PathBuf>, found: &mut Found) {
         return;
     }
     names.sort();
+    found.problems[before..].sort();
     let real = folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf());
     for (path, link) in names {
         // Nothing but the file itself can be a link here: linked folders are not searched.
@@ -141,15 +149,6 @@ fn is_worth_a_look(entry: &DirEntry) -> bool {
             && (!name.starts_with('.') || HIDDEN_FOLDERS.contains(&name));
     }
     !name.starts_with('.')
-}
-
-fn names_a_dockerfile(entry: &DirEntry) -> bool {
-    let is_file = match entry.file_type() {
-        Some(kind) if kind.is_symlink() => entry.path().is_file(),
-        Some(kind) => kind.is_file(),
-        None => false,
-    };
-    is_file && entry.depth() > 0 && entry.file_name().to_str().is_some_and(is_dockerfile)
 }
 
 /// A path without `.` components, for people to read.

@@ -1,6 +1,6 @@
 //! One Dockerfile, from its text to what is printed about it.
 
-use crate::cli::{Mode, Rewrite};
+use crate::cli::{Input, Mode, Rewrite};
 use crate::context::{self, Contexts};
 use crate::discover::Target;
 use crate::output::Output;
@@ -126,6 +126,8 @@ fn look(
             return failed(problem::plain(path, &message, output.err));
         }
         if rewrite.diff {
+            // A diff of standard input is one of the file that it most likely came from.
+            let path = if matches!(rewrite.input, Input::Stdin) { Path::new("Dockerfile") } else { path };
             verdict.out = diff::unified(path, text, after, output.out);
         }
     }

@@ -11,14 +11,14 @@ use std::path::Path;
 /// # Errors
 /// Why the file was left as it is, in words that follow its name.
 pub fn replace(path: &Path, before: &str, after: &str) -> Result<(), String> {
-    let real = path.canonicalize().map_err(|error| reason(&error))?;
-    let metadata = real.metadata().map_err(|error| reason(&error))?;
+    let metadata = path.metadata().map_err(|error| reason(&error))?;
     if !metadata.is_file() {
         return Err("not written: it is not a regular file".to_owned());
     }
     if metadata.permissions().readonly() {
         return Err("not written: the file is read-only".to_owned());
     }
+    let real = path.canonicalize().map_err(|error| reason(&error))?;
     let folder = real.parent().unwrap_or_else(|| Path::new("/"));
     let in_folder = |error: std::io::Error| {
         format!("not written: no file can be made in {}: {}", folder.display(), reason(&error))
