@@ -54,15 +54,16 @@ pub fn total(tally: &Tally, rewrite: &Rewrite, paint: Paint) -> String {
     if tally.declined > 0 {
         parts.push(format!("{} left alone", count(tally.declined, "place")));
     }
+    if tally.suggested + tally.declined > 0 && !tells_all(rewrite) {
+        let last = parts.pop().unwrap_or_default();
+        parts.push(last + " (-v says why)");
+    }
     if tally.failed > 0 {
         parts.push(count(tally.failed, "error"));
     }
     let mut text = format!("{}\n", paint.bold(parts.join(", ")));
-    let unseen = tally.suggested + tally.declined > 0 && !tells_all(rewrite);
     if is_main_output(rewrite) && tally.changed > 0 {
         text.push_str("See the changes with --diff, make them with --write.\n");
-    } else if unseen {
-        text.push_str("-v tells about all of them.\n");
     }
     text
 }

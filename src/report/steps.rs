@@ -47,7 +47,7 @@ pub fn file(subject: &Subject<'_>, paint: Paint) -> String {
     if steps.is_empty() {
         let _ = writeln!(text, "  nothing to do");
     }
-    if let Some((line, source)) = subject.missing {
+    if let Some((line, source)) = subject.missing.filter(|_| tells_all(rewrite)) {
         let note = format!(
             "the build context is not known: {} (line {line}) is not beside the Dockerfile, nor is anything else \
              that it copies; name the folder with --context",

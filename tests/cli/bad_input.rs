@@ -97,6 +97,26 @@ fn nested_without_end() {
 }
 
 #[test]
+fn a_broken_manifest() {
+    let dockerfile = "FROM node:20\nWORKDIR /app\nCOPY . .\nRUN npm install\nCMD [\"node\", \"a.js\"]\n";
+    let lab = Lab::new([
+        ("a/Dockerfile", dockerfile),
+        ("a/package.json", "{\n  \"name\": \"a\",,\n}\n"),
+        ("b/Dockerfile", TWO_RUNS),
+    ]);
+    let ran = lab.dfix(&["--write"]).code(2);
+    assert!(ran.err.contains("--> a/package.json:2:15"), "{}", ran.err);
+    assert!(ran.err.contains("2 |   \"name\": \"a\",,\n"), "{}", ran.err);
+    assert!(ran.err.contains("note: a/Dockerfile was left alone because of this\n"), "{}", ran.err);
+    assert_eq!(lab.read("a/Dockerfile"), dockerfile);
+    assert_eq!(lab.read("b/Dockerfile"), ONE_RUN);
+    let ran = lab.dfix_with(&["-", "--context", "a"], dockerfile).code(2);
+    assert_eq!(ran.out, "");
+    assert!(ran.err.contains("--> a/package.json:2:15"), "{}", ran.err);
+    lab.dfix_with(&["-"], dockerfile).code(0);
+}
+
+#[test]
 fn nothing_there() {
     let lab = Lab::new([("Dockerfile", TWO_RUNS), ("docs/README.md", "")]);
     let ran = lab.dfix(&["--check", "nowhere", "docs", "Dockerfile"]).code(2);

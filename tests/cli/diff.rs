@@ -5,15 +5,15 @@ use crate::common::{Lab, TWO_RUNS};
 /// Files whose diffs are hard on tools: line ends, a missing last newline, odd characters and names.
 const FILES: &[(&str, &str)] = &[
     ("Dockerfile", TWO_RUNS),
-    ("last/Dockerfile", "FROM debian:12\nRUN apt-get update\nRUN apt-get install -y curl"),
-    ("middle/Dockerfile", "FROM debian:12\nRUN apt-get update\nRUN apt-get install -y curl\nCMD [\"a\"]"),
-    ("crlf/Dockerfile", "FROM debian:12\r\nRUN apt-get update\r\nRUN apt-get install -y curl\r\nCMD a\r\n"),
-    ("bom/Dockerfile", "\u{feff}FROM debian:12\nRUN apt-get update\nRUN apt-get install -y curl\n"),
-    ("lone/Dockerfile", "FROM debian:12\nRUN apt-get update\nRUN apt-get install -y curl\nRUN echo a\rb\n"),
+    ("last/Dockerfile", "FROM busybox:1.36\nRUN touch /srv/a\nRUN chmod 600 /srv/a"),
+    ("middle/Dockerfile", "FROM busybox:1.36\nRUN touch /srv/a\nRUN chmod 600 /srv/a\nCMD [\"a\"]"),
+    ("crlf/Dockerfile", "FROM busybox:1.36\r\nRUN touch /srv/a\r\nRUN chmod 600 /srv/a\r\nCMD a\r\n"),
+    ("bom/Dockerfile", "\u{feff}FROM busybox:1.36\nRUN touch /srv/a\nRUN chmod 600 /srv/a\n"),
+    ("lone/Dockerfile", "FROM busybox:1.36\nRUN touch /srv/a\nRUN chmod 600 /srv/a\nRUN echo a\rb\n"),
     ("wörter mit blanks/Dockerfile", TWO_RUNS),
     (
         "blank lines/Dockerfile",
-        "\n\n\nFROM debian:12\n\nRUN apt-get update\nRUN apt-get install -y curl\n\n\n# end\n\n",
+        "\n\n\nFROM busybox:1.36\n\nRUN touch /srv/a\nRUN chmod 600 /srv/a\n\n\n# end\n\n",
     ),
 ];
 

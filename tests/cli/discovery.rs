@@ -92,7 +92,7 @@ fn links_lead_nowhere_twice() {
 
 #[test]
 fn a_folder_without_any_copied_file_is_not_the_context() {
-    let dockerfile = "FROM debian:12\nCOPY requirements.txt .\nCMD [\"true\"]\n";
+    let dockerfile = "FROM busybox:1.36\nCOPY requirements.txt .\nCMD [\"true\"]\n";
     let lab = Lab::new([("docker/Dockerfile", dockerfile), ("requirements.txt", "flask\n")]);
     let ran = lab.dfix(&["-v", "docker"]).code(0);
     assert!(ran.out.contains("requirements.txt (line 2) is not beside the Dockerfile"), "{}", ran.out);

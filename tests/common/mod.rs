@@ -9,13 +9,13 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// What merge-runs makes one layer of.
-pub const TWO_RUNS: &str = "FROM debian:12\nRUN apt-get update\nRUN apt-get install -y curl\n";
+pub const TWO_RUNS: &str = "FROM busybox:1.36\nRUN touch /srv/a\nRUN chmod 600 /srv/a\n";
 
 /// What it makes of it.
-pub const ONE_RUN: &str = "FROM debian:12\nRUN apt-get update && \\\n    apt-get install -y curl\n";
+pub const ONE_RUN: &str = "FROM busybox:1.36\nRUN touch /srv/a && \\\n    chmod 600 /srv/a\n";
 
 /// A Dockerfile without anything to do.
-pub const DONE: &str = "FROM debian:12\nCMD [\"true\"]\n";
+pub const DONE: &str = "FROM busybox:1.36\nCMD [\"true\"]\n";
 
 /// A folder of its own, which goes with the value.
 pub struct Lab {
