@@ -78,7 +78,9 @@ fn files(
     contexts: &Contexts,
     output: &mut Output,
 ) -> anyhow::Result<Tally> {
-    let workers = rayon::ThreadPoolBuilder::new().stack_size(STACK).build()?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers =
+        rayon::ThreadPoolBuilder::new().num_threads(cores.min(targets.len())).stack_size(STACK).build()?;
     let mut tally = Tally::default();
     for some in targets.chunks(AT_ONCE) {
         let folders: Vec<&Path> = some.iter().map(|target| target.path.as_path()).collect();
