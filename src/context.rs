@@ -229,6 +229,21 @@ mod tests {
     }
 
     #[test]
+    fn the_ignore_file_of_a_dockerfile_is_read_instead_of_the_common_one() {
+        let folder = folder(&["a.txt", "b.txt", "Dockerfile", "web.Dockerfile"]);
+        fs::write(folder.path().join(".dockerignore"), "a.txt\n").unwrap();
+        fs::write(folder.path().join("web.Dockerfile.dockerignore"), "b.txt\n").unwrap();
+        let contexts = Contexts::new(None);
+        let has =
+            |name: &str, file: &str| contexts.of(Some(&folder.path().join(name))).unwrap().contains(file);
+        assert!(!has("Dockerfile", "a.txt") && has("Dockerfile", "b.txt"));
+        assert!(has("web.Dockerfile", "a.txt") && !has("web.Dockerfile", "b.txt"));
+        assert!(contexts.of(None).is_none());
+        contexts.keep(&[]);
+        assert!(contexts.read.lock().unwrap().is_empty());
+    }
+
+    #[test]
     fn a_context_without_any_copied_file_is_another_one() {
         let context = |files: &[&str]| {
             let files: Vec<(&str, &str)> = files.iter().map(|file| (*file, "")).collect();

@@ -35,32 +35,67 @@ fn first_sentence(manual: &str) -> String {
     paragraph[..end].to_owned()
 }
 
+/// Options of an example in a manual, and what they are on the command line.
+const EXAMPLE_OPTIONS: [(&str, &str); 3] =
+    [("unproven", "--unproven"), ("merge=all", "--merge all"), ("base=alpine", "--base alpine")];
+
 /// A manual, readable in a terminal: titles bold, examples indented, their marks left out.
 pub fn explain(transform: &Transform, paint: Paint) -> String {
     let mut text = String::new();
-    let mut fence = None;
+    let (mut in_example, mut in_quote) = (false, false);
     for line in transform.manual.lines() {
-        let trimmed = line.trim_start();
-        if let Some(info) = trimmed.strip_prefix("```") {
-            fence = if fence.is_some() { None } else { Some(()) };
-            if fence.is_some()
-                && let Some(name) = info.trim().strip_prefix("file ")
-            {
-                let _ = writeln!(text, "    {}", paint.dim(format_args!("{name}:")));
+        let quoted = line.strip_prefix('>').filter(|_| !in_example);
+        let _ = match (line.strip_prefix("```"), quoted) {
+            (Some(info), _) => {
+                in_example = !in_example;
+                text.push_str(&caption(info, paint));
+                Ok(())
             }
-            continue;
-        }
-        let _ = if fence.is_some() {
-            writeln!(text, "    {line}")
-        } else if let Some(title) = trimmed.strip_prefix('#') {
-            writeln!(text, "{}", paint.bold(title.trim_start_matches('#').trim()))
-        } else if trimmed == "->" {
-            writeln!(text, "  becomes")
-        } else if let Some(said) = trimmed.strip_prefix("> ") {
-            writeln!(text, "  {} {said}", paint.dim("dfix says:"))
-        } else {
-            writeln!(text, "{line}")
+            _ if in_example => writeln!(text, "    {line}"),
+            (None, Some(said)) if in_quote => writeln!(text, "            {}", said.trim()),
+            (None, Some(said)) => writeln!(text, "  {} {}", paint.dim("dfix says:"), said.trim()),
+            _ if line.starts_with('#') => {
+                writeln!(text, "{}", paint.bold(line.trim_start_matches('#').trim()))
+            }
+            _ if line.trim() == "->" => writeln!(text, "  becomes"),
+            _ => writeln!(text, "{line}"),
         };
+        in_quote = quoted.is_some();
     }
     text
+}
+
+/// What stands above an example: the name of a file, or the options that it is made with.
+fn caption(info: &str, paint: Paint) -> String {
+    if let Some(name) = info.strip_prefix("file ") {
+        return format!("    {}\n", paint.dim(format_args!("{}:", name.trim())));
+    }
+    let options: Vec<&str> = info
+        .split_whitespace()
+        .filter_map(|word| EXAMPLE_OPTIONS.iter().find(|(name, _)| *name == word))
+        .map(|(_, option)| *option)
+        .collect();
+    if options.is_empty() {
+        return String::new();
+    }
+    format!("    {}\n", paint.dim(format_args!("with {}:", options.join(" "))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dfix_transforms::Safety;
+
+    #[test]
+    fn shows_a_manual_without_its_marks() {
+        let manual = "# x\n\nDoes `y`. And z.\n\n## One\n\n```file a.txt\n> b\n```\n\n```dockerfile unproven\nFROM a\n```\n\n\
+                      ->\n\n> because\n> so\n";
+        let transform = Transform { id: "x", best: Safety::Same, manual, find: |_, _| {} };
+        assert_eq!(
+            explain(&transform, Paint::plain()),
+            "x\n\nDoes `y`. And z.\n\nOne\n\n    a.txt:\n    > b\n\n    with --unproven:\n    FROM a\n\n  becomes\n\n  \
+             dfix says: because\n            so\n"
+        );
+        assert_eq!(first_sentence(manual), "Does `y`.");
+    }
 }
