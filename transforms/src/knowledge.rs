@@ -140,6 +140,14 @@ table! {
         system: Vec<String>,
         /// Files and folders of a home folder that hold settings of tools.
         home: Vec<String>,
+        /// Folders that every image has.
+        folders: Vec<String>,
+        /// Ends of names that are those of files.
+        file_ends: Vec<String>,
+        /// Names of files without such an end.
+        file_names: Vec<String>,
+        /// Build arguments whose value differs with every build.
+        changing: Vec<String>,
         /// The rows.
         command: Vec<Command>,
     }
@@ -154,6 +162,10 @@ table! {
         operands: String,
         /// Whether they use the working directory without being told.
         folder: bool,
+        /// Options with which they do so.
+        folder_with: Vec<String>,
+        /// Options with which they don't.
+        folder_without: Vec<String>,
         /// Whether they may create a home folder.
         user: bool,
         /// Whether they go to the network.

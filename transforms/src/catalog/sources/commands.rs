@@ -61,7 +61,9 @@ fn names_copied(place: Place<'_>, row: &Command, simple: &SimpleCommand, program
     if let Some(word) = simple.words[program + 1..].iter().find(|word| place.concerned(word, paths)) {
         return Some(format!("`{}` names what is copied", word.raw));
     }
-    if row.folder && place.copied.iter().any(|copied| place.works_in(copied)) {
+    let in_folder =
+        row.folder && !has_option(simple, &row.folder_without) || has_option(simple, &row.folder_with);
+    if in_folder && place.copied.iter().any(|copied| place.works_in(copied)) {
         return Some(format!("`{}` works in the folder that is copied to", first_words(simple)));
     }
     let home = |copied: &Copied| below(&copied.destination, "/home").is_some();
@@ -69,6 +71,22 @@ fn names_copied(place: Place<'_>, row: &Command, simple: &SimpleCommand, program
         return Some(format!("`{}` may make the home folder that is copied to", first_words(simple)));
     }
     None
+}
+
+/// Whether one of some options is among the words, alone, with its value or in a cluster (`-fsSLO`).
+fn has_option(simple: &SimpleCommand, options: &[String]) -> bool {
+    simple.words.iter().filter_map(|word| word.literal.as_deref()).any(|word| {
+        options.iter().any(|option| match option.strip_prefix("--") {
+            Some(_) => {
+                word == option || word.strip_prefix(option.as_str()).is_some_and(|rest| rest.starts_with('='))
+            }
+            None => {
+                !word.starts_with("--")
+                    && word.starts_with('-')
+                    && word.contains(option.trim_start_matches('-'))
+            }
+        })
+    })
 }
 
 /// Redirections and assignments: what stands outside the words of a command.

@@ -74,8 +74,11 @@ impl Copied {
             let Some(path) = join_context("", path) else {
                 return Some(Err(format!("line {line} leads out of the build context")));
             };
-            let folder_form =
-                transfer.sources.len() > 1 || written.ends_with(['/', '.']) || written.is_empty();
+            let folder_form = transfer.sources.len() > 1
+                || written.ends_with(['/', '.'])
+                || written.is_empty()
+                || place.workdir.as_deref().is_some_and(|folder| below(folder, &destination).is_some())
+                || COMMANDS.folders.iter().any(|folder| *folder == destination);
             sources.extend(resolve(situation.context, &path, &source, &destination, folder_form));
         }
         if sources.is_empty() {
@@ -99,7 +102,12 @@ impl Copied {
     /// The path in the context of what would lie at a path of the image. It need not exist.
     pub fn context_path(&self, image: &str) -> Option<String> {
         self.sources.iter().rev().find_map(|source| match source {
-            Source::File(path, target) => (target == image).then(|| path.clone()),
+            Source::File(path, target) => {
+                let name = path.rsplit('/').next();
+                // Where the destination may be a folder, the file may lie in it.
+                let inside = below(image, target).is_some_and(|rest| Some(rest) == name);
+                (target == image || inside).then(|| path.clone())
+            }
             Source::Folder(folder) => join_context(folder, below(image, &self.destination)?),
             Source::Pattern(pattern) => {
                 let name = below(image, &self.destination).filter(|name| !name.is_empty())?;
@@ -160,6 +168,7 @@ impl Copied {
 
     /// Whether what it writes may lie at, below or above a path of the image.
     pub fn concerns(&self, context: Option<&BuildContext>, path: &str) -> bool {
+        let context = context.filter(|context| context.is_complete());
         self.sources.iter().any(|source| match source {
             Source::File(_, target) => related(target, path),
             Source::Folder(folder) if self.destination == "/" => match context {
@@ -185,6 +194,7 @@ impl Copied {
 
     /// A place that commands look at without being told, where it writes to one.
     pub fn system(&self, context: Option<&BuildContext>) -> Option<&str> {
+        let context = context.filter(|context| context.is_complete());
         let folders = COMMANDS.system.iter().map(String::as_str);
         let mut folders = folders
             .filter(|folder| below(&self.destination, folder).is_some() || self.writes_into(context, folder));
@@ -269,11 +279,11 @@ fn resolve(
         Some(_) => Vec::new(),
         None => {
             let name = path.rsplit('/').next().unwrap_or(path);
-            let folder =
-                path.is_empty() || written.ends_with('/') || !name.trim_start_matches('.').contains('.');
-            // `Dockerfile`, `Makefile`, `Pipfile` and the like are files all the same.
-            let known = ["file", "Gemfile", "LICENSE"].iter().any(|end| name.ends_with(end));
-            vec![if folder && !known { Source::Folder(path.to_owned()) } else { one(path) }]
+            let end = name.rsplit_once('.').map_or("", |(_, end)| end);
+            let file = !written.ends_with('/')
+                && (COMMANDS.file_ends.iter().any(|known| known == end)
+                    || COMMANDS.file_names.iter().any(|known| known == name));
+            vec![if file { one(path) } else { Source::Folder(path.to_owned()) }]
         }
     }
 }

@@ -7,5 +7,6 @@ mod walk;
 
 pub(super) use copied::Copied;
 pub(super) use walk::{
-    Crossing, End, Need, Reading, RunUse, Scene, Walk, blank_lines, is_repeatable, is_start, move_below, walk,
+    Crossing, End, Need, Reading, RunUse, Scene, Walk, blank_lines, is_repeatable, is_start, move_below,
+    use_of, walk,
 };

@@ -135,6 +135,13 @@ pub(crate) fn walk(
     Walk { moved: walker.moved, runs: walker.runs, kept: walker.kept, end: end.unwrap_or(End::Stage) }
 }
 
+/// What a RUN has to do with the project: whether it does no more than install, fetch and arrange, and by no
+/// more than what `kept` brings.
+pub(crate) fn use_of(situation: Situation<'_>, at: usize, kept: Vec<Copied>, look: Look) -> Option<RunUse> {
+    let walker = Walker { situation, kept, manifests: true, look, moved: Vec::new(), runs: Vec::new() };
+    walker.use_of(at, &situation.tree.instructions[at]).ok()
+}
+
 struct Walker<'a> {
     situation: Situation<'a>,
     kept: Vec<Copied>,
@@ -306,7 +313,8 @@ impl Walker<'_> {
             return Err(reading);
         }
         let obstacle = |reason: &str| {
-            let line = self.situation.tree.instructions[self.moved[0].at].line();
+            let first = self.moved.first().map_or(0, |copied| copied.at);
+            let line = self.situation.tree.instructions[first].line();
             Err(Reading::Obstacle(format!(
                 "the installation could go above the COPY of line {line}, but its RUN goes on with what needs the sources, and can't be cut in two: {reason}"
             )))
