@@ -80,6 +80,8 @@ table! {
         clean: Vec<String>,
         /// Options whose value is the next word.
         value_options: Vec<String>,
+        /// Options whose value is a path, but neither a manifest nor the project's folder.
+        path_options: Vec<String>,
         /// Options after which it does not ask.
         assume_yes: Vec<String>,
         /// The option that keeps the cache out of the layer.
@@ -116,6 +118,14 @@ table! {
         production_decided: Vec<String>,
         /// Variables that decide the same question.
         production_variables: Vec<String>,
+        /// What to copy for an install where the build context is not known, as patterns.
+        unseen: Vec<String>,
+        /// Folders beside its manifests that an install writes.
+        writes: Vec<String>,
+        /// The option that leaves the project itself out of an install.
+        without_project: String,
+        /// Subcommands that neither look at the project nor change it.
+        apart: Vec<String>,
         /// Where the facts come from.
         source: String,
     }
@@ -130,6 +140,14 @@ table! {
         system: Vec<String>,
         /// Files and folders of a home folder that hold settings of tools.
         home: Vec<String>,
+        /// Folders that every image has.
+        folders: Vec<String>,
+        /// Ends of names that are those of files.
+        file_ends: Vec<String>,
+        /// Names of files without such an end.
+        file_names: Vec<String>,
+        /// Build arguments whose value differs with every build.
+        changing: Vec<String>,
         /// The rows.
         command: Vec<Command>,
     }
@@ -144,6 +162,10 @@ table! {
         operands: String,
         /// Whether they use the working directory without being told.
         folder: bool,
+        /// Options with which they do so.
+        folder_with: Vec<String>,
+        /// Options with which they don't.
+        folder_without: Vec<String>,
         /// Whether they may create a home folder.
         user: bool,
         /// Whether they go to the network.
@@ -364,6 +386,8 @@ table! {
         browser: bool,
         /// What it writes besides its own folder.
         generates: String,
+        /// Files of the project that its install script looks at.
+        install_reads: Vec<String>,
         /// Debian packages that it needs at run time.
         runtime_system: Vec<String>,
         /// Commands that it calls.

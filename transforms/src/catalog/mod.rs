@@ -6,6 +6,7 @@ mod order_layers;
 mod production_dependencies;
 mod run_edit;
 mod slim_base;
+mod sources;
 mod split_dependency_copy;
 mod split_stages;
 

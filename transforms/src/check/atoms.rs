@@ -99,10 +99,17 @@ fn atoms(tree: &Dockerfile, facts: &Facts, at: usize) -> Vec<Atom> {
     };
     if instruction.keyword() != Keyword::Run {
         // Where a path is relative, the folder is part of what it means.
-        if matches!(instruction.kind(), Kind::Copy(_) | Kind::Add(_) | Kind::Workdir(_)) {
+        let path = match instruction.kind() {
+            Kind::Copy(transfer) | Kind::Add(transfer) => Some(&transfer.destination.raw),
+            Kind::Workdir(word) => Some(&word.raw),
+            _ => None,
+        };
+        let expanded = path.zip(place.stage).map(|(path, stage)| facts.expand_at(stage, at, path));
+        if expanded.is_some_and(|path| path.is_none_or(|path| !path.starts_with('/'))) {
             place.workdir.hash(&mut hasher);
         }
-        for name in variables_of(instruction.arguments()) {
+        // Flags (`--chown=$USER`) are expanded, too.
+        for name in variables_of(&instruction.logical().text) {
             variable(&mut hasher, &name);
         }
         return vec![instruction_atom(instruction, hasher.finish())];

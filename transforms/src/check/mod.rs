@@ -202,6 +202,12 @@ impl<'e> Declared<'e> {
 
     /// Expects `before`, changed as declared, to be spread over `after` in its order.
     fn compare(&mut self, mut before: Vec<Atom>, after: &[Vec<Atom>], problems: &mut Vec<String>) {
+        // A stage in which nothing differs has no part in what was declared, though it may read alike.
+        if let [same] = after
+            && *same == before
+        {
+            return;
+        }
         let mut after: Vec<Vec<Atom>> = after.to_vec();
         let mut rewritten = vec![false; before.len()];
         self.rewritten.retain(|(from, to)| {

@@ -41,7 +41,8 @@ pub struct Package {
 
 /// npm runs these scripts of the root package during `npm install` and `npm ci` (npm documentation, scripts,
 /// Life Cycle Operation Order); Yarn and pnpm do likewise.
-const LIFECYCLE: [&str; 6] = ["preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare"];
+const LIFECYCLE: [&str; 7] =
+    ["preinstall", "install", "postinstall", "prepublish", "preprepare", "prepare", "postprepare"];
 
 impl Package {
     /// Reads the text of a `package.json`.

@@ -70,6 +70,23 @@ impl Requirements {
         all
     }
 
+    /// Reads lines that stand in another file (`environment.yml`) as if they were those of a requirements file.
+    pub fn add_lines<'l>(
+        &mut self,
+        context: &BuildContext,
+        path: &str,
+        lines: impl IntoIterator<Item = &'l str>,
+    ) {
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        for text in lines {
+            self.line(
+                context,
+                folder,
+                Place { path: path.to_owned(), line: 0, text: text.trim().to_owned() },
+            );
+        }
+    }
+
     fn read(&mut self, context: &BuildContext, path: &str, named: &Place) {
         if self.files.iter().any(|known| known == path) {
             return;
@@ -398,6 +415,26 @@ pub fn pipfile(context: &BuildContext, folder: &str) -> Option<Result<Vec<Requir
         let reader = Pyproject { path: path.clone(), table: Table::new() };
         let packages = table.get("packages").and_then(Value::as_table).into_iter().flatten();
         packages.map(|(name, value)| reader.of_poetry(name, value)).collect()
+    }))
+}
+
+/// Dependencies of a `Pipfile` that are installed from a path of the context.
+#[must_use]
+pub fn pipfile_local(context: &BuildContext, folder: &str) -> Option<Result<Vec<Place>, BadManifest>> {
+    let path = join_context(folder, "Pipfile")?;
+    let table = text_of(context, &path)?.and_then(|text| toml_table(&path, &text));
+    Some(table.map(|table| {
+        let reader = Pyproject { path: path.clone(), table: Table::new() };
+        let packages = table.iter().filter(|(name, _)| *name != "requires" && *name != "source");
+        packages
+            .filter_map(|(_, value)| value.as_table())
+            .flatten()
+            .filter_map(|(name, value)| {
+                let key = ["path", "file"].into_iter().find(|key| value.get(key).is_some())?;
+                let path = value.get(key)?.as_str()?;
+                (!path.contains("://")).then(|| reader.place(&format!("{name} = {{ {key} = \"{path}\" }}")))
+            })
+            .collect()
     }))
 }
 
