@@ -206,6 +206,10 @@ table! {
         releases: Vec<String>,
         /// `slim-release` (`3.11-slim-bookworm`) or `release-slim` (`18-bookworm-slim`).
         slim_release_order: String,
+        /// Packages of `build-tools.toml` that the slim variant has all the same.
+        slim_keeps: Vec<String>,
+        /// The slim variant of the tag `latest`, where that is not `slim`.
+        latest_slim: String,
         /// Which release the tag without a suffix stands for.
         default_release: Vec<DefaultRelease>,
         /// Versions that have an alpine variant.
@@ -246,6 +250,14 @@ table! {
         package: Vec<BuildTool>,
         /// Packages that only builds need.
         build_only: Vec<BuildOnly>,
+        /// Images whose programs need no shared library.
+        static_images: Vec<String>,
+        /// Folders that slim images leave empty.
+        stripped: Vec<Stripped>,
+        /// Packages that fail to install where such a folder is gone.
+        trips: Vec<Trips>,
+        /// Commands that call others.
+        caller: Vec<Caller>,
     }
 }
 
@@ -262,6 +274,54 @@ table! {
         kind: String,
         /// Libraries in it.
         libraries: Vec<String>,
+        /// Other packages that bring it.
+        also: Vec<String>,
+        /// Files and folders of it that are looked for by name.
+        files: Vec<String>,
+        /// Modules of Python's standard library that need it.
+        modules: Vec<String>,
+        /// Whether without it things work, but otherwise.
+        degrades: bool,
+        /// Releases that have it without being asked.
+        in_releases: Vec<String>,
+        /// Where the facts come from.
+        source: String,
+    }
+}
+
+table! {
+    /// A folder that slim images leave empty, whatever is installed.
+    Stripped {
+        /// The folder.
+        path: String,
+        /// Where the facts come from.
+        source: String,
+    }
+}
+
+table! {
+    /// Packages that fail to install where a folder is gone.
+    Trips {
+        /// The packages; `*` at the end stands for anything.
+        packages: Vec<String>,
+        /// The releases in whose slim images it is gone.
+        releases: Vec<String>,
+        /// The folder.
+        needs: String,
+        /// Where the facts come from.
+        source: String,
+    }
+}
+
+table! {
+    /// Commands of a RUN that call others.
+    Caller {
+        /// The commands.
+        commands: Vec<String>,
+        /// The packages with what they call.
+        needs: Vec<String>,
+        /// Whether they only do so at times.
+        uncertain: bool,
         /// Where the facts come from.
         source: String,
     }
@@ -326,6 +386,8 @@ table! {
         date: String,
         /// Packages that have had wheels for Linux in all recent releases.
         wheels: Vec<String>,
+        /// Releases from which on one wheel fits every later Python.
+        abi3: BTreeMap<String, String>,
         /// Packages without compiled code.
         pure: Vec<String>,
         /// The rows.
@@ -366,6 +428,8 @@ table! {
         reads_files: Vec<String>,
         /// Packages with needs of their own.
         package: Vec<NodePackage>,
+        /// Packages that have no compiled code, nor has what they depend on.
+        pure: Vec<String>,
         /// Web frameworks.
         framework: Vec<NodeFramework>,
     }
@@ -378,6 +442,8 @@ table! {
         name: String,
         /// `prebuilt` (ships or downloads binaries), `compiles`, or empty.
         native: String,
+        /// The release from which on its binary fits every version of Node.
+        any_node: String,
         /// Debian packages that compiling needs.
         build_needs: Vec<String>,
         /// `-dev` packages whose runtime part it needs.

@@ -121,7 +121,10 @@ impl Base {
                     format!("{head}-slim-{release}")
                 }
             }
-            None if tag.is_empty() || tag == "latest" => "slim".to_owned(),
+            None if tag.is_empty() || tag == "latest" => match row.latest_slim.as_str() {
+                "" => "slim".to_owned(),
+                named => named.to_owned(),
+            },
             None => format!("{tag}-slim"),
         })
     }

@@ -4,7 +4,7 @@ use super::{join_context, text_of};
 use crate::context::BuildContext;
 use crate::plan::BadManifest;
 use pep508_rs::{Requirement as Pep508, VerbatimUrl, VersionOrUrl};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use toml::{Table, Value};
 
@@ -154,6 +154,15 @@ impl Requirements {
             Err(_) => self.unknown.push(place),
         }
     }
+}
+
+/// The requirement that an argument of `pip install` is; `None` for a path, an address or an option.
+#[must_use]
+pub fn requirement_of(text: &str, place: Place) -> Option<Requirement> {
+    if is_vcs(text) || is_path(text) {
+        return None;
+    }
+    Pep508::<VerbatimUrl>::from_str(text).ok().map(|parsed| requirement(&parsed, place))
 }
 
 fn requirement(parsed: &Pep508<VerbatimUrl>, place: Place) -> Requirement {
@@ -404,6 +413,25 @@ pub fn locked(context: &BuildContext, path: &str) -> Option<Result<Vec<Requireme
             })
             .collect()
     }))
+}
+
+/// The names of the wheels that a lock file of Poetry, uv or PDM lists, by package. Empty where it lists none.
+#[must_use]
+pub fn locked_wheels(context: &BuildContext, path: &str) -> BTreeMap<String, Vec<String>> {
+    let table = text_of(context, path).and_then(Result::ok).and_then(|text| toml_table(path, &text).ok());
+    let mut wheels: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for package in table.iter().filter_map(|table| table.get("package")).filter_map(Value::as_array).flatten()
+    {
+        let Some(name) = package.get("name").and_then(Value::as_str) else { continue };
+        let lists = ["files", "wheels"].into_iter().filter_map(|key| package.get(key)?.as_array());
+        let names = lists.flatten().filter_map(|entry| {
+            let file =
+                entry.get("file").or_else(|| entry.get("url")).or_else(|| entry.get("path"))?.as_str()?;
+            file.rsplit('/').next().filter(|file| file.ends_with(".whl")).map(str::to_owned)
+        });
+        wheels.entry(normalise(name)).or_default().extend(names);
+    }
+    wheels
 }
 
 /// The dependencies to run that a `Pipfile` names; `None` where there is none in the folder.

@@ -1,3 +1,0 @@
-//! `slim-base`
-use crate::plan::{Findings, Situation};
-pub(crate) fn find(_situation: Situation<'_>, _findings: &mut Findings) {}
