@@ -140,6 +140,10 @@ table! {
         system: Vec<String>,
         /// Files and folders of a home folder that hold settings of tools.
         home: Vec<String>,
+        /// Parts of paths where package managers put packages.
+        packages: Vec<String>,
+        /// Parts of paths of an installation.
+        tools: Vec<String>,
         /// Folders that every image has.
         folders: Vec<String>,
         /// Ends of names that are those of files.

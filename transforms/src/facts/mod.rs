@@ -174,7 +174,7 @@ impl Facts {
 
     /// How an instruction changes what holds after it.
     fn follow(&self, stage: usize, at: usize, instruction: &Instruction, state: &mut At) {
-        let known = |text: &str| self.expand_at(stage, at, text);
+        let known = |text: &str| self.known_at(stage, at, text);
         match instruction.kind() {
             Kind::User(word) => {
                 state.user = known(&word.raw).map(|user| user.split(':').next().unwrap_or_default().into());
@@ -265,6 +265,17 @@ impl Facts {
             Some(definition) => Some(definition.value.clone()),
             None => None,
         })
+    }
+
+    /// Like [`expand_at`](Self::expand_at), but `None` where a variable is not defined in the file: the base
+    /// image may define it.
+    #[must_use]
+    pub fn known_at(&self, stage: usize, index: usize, text: &str) -> Option<String> {
+        let mut names = dfix_syntax::variables_of(text).into_iter();
+        if names.any(|name| self.variable(stage, index, &name).is_none()) {
+            return None;
+        }
+        self.expand_at(stage, index, text)
     }
 
     /// Whether the script of an instruction is POSIX shell.

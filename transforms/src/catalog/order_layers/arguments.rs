@@ -1,7 +1,7 @@
 //! Build arguments that differ with every build (`ARG GIT_SHA`): each RUN behind one is done anew.
 
 use super::apart;
-use crate::catalog::sources::{Copied, RunUse, use_of};
+use crate::catalog::sources::{Copied, RunUse, move_below, use_of};
 use crate::check::instruction_text;
 use crate::edit::Change;
 use crate::facts::StageFacts;
@@ -91,9 +91,8 @@ fn sink(
     let (last, group) = last?;
     let line = |at: usize| tree.instructions[at].line();
     let lines: Vec<String> = group.iter().map(|&at| line(at).to_string()).collect();
-    let mut with: Vec<Instruction> =
-        (start..=last).filter(|at| !group.contains(at)).map(|at| tree.instructions[at].clone()).collect();
-    with.extend(group.iter().map(|&at| tree.instructions[at].clone()));
+    let with =
+        move_below(situation, &group, last, |at| Some((vec![tree.instructions[at].clone()], Vec::new())))?;
     findings.propose(Proposal {
         line: line(start),
         safety: Safety::Same,

@@ -60,8 +60,9 @@ fn propose(situation: Situation<'_>, walk: &Walk) -> Option<(Proposal, usize)> {
     let (last, _) = walk.runs.iter().rev().find(|(_, run)| worth(run))?;
     let moved: Vec<&Copied> = walk.moved.iter().filter(|copied| copied.at < *last).collect();
     let first = moved.first()?.at;
+    let sunk: Vec<usize> = moved.iter().map(|copied| copied.at).collect();
     let instructions =
-        move_below(situation, &moved, *last, |at| Some((vec![tree.instructions[at].clone()], Vec::new())))?;
+        move_below(situation, &sunk, *last, |at| Some((vec![tree.instructions[at].clone()], Vec::new())))?;
     let lines = |indexes: &mut dyn Iterator<Item = usize>| {
         indexes.map(|at| tree.instructions[at].line().to_string()).collect::<Vec<_>>().join(" and ")
     };

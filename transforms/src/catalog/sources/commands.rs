@@ -31,7 +31,9 @@ pub(super) fn why_dependent(place: Place<'_>, script: &Script, simple: &SimpleCo
     let unknown = || Some(format!("`{}` may use what is copied", first_words(simple)));
     let Some((program, _)) = program_word(simple) else { return unknown() };
     if reads_script_from_network(simple, program) {
-        return None;
+        let inside = place.copied.iter().any(|copied| place.works_in(copied));
+        return inside
+            .then(|| "an installer from the network runs in the folder that is copied to".to_owned());
     }
     let Some(row) = row_of(simple, program) else { return unknown() };
     names_copied(place, row, simple, program)
@@ -63,7 +65,13 @@ fn names_copied(place: Place<'_>, row: &Command, simple: &SimpleCommand, program
     }
     let in_folder =
         row.folder && !has_option(simple, &row.folder_without) || has_option(simple, &row.folder_with);
-    if in_folder && place.copied.iter().any(|copied| place.works_in(copied)) {
+    // What is unpacked may reach into folders below.
+    let reached = |copied: &Copied| {
+        place.works_in(copied)
+            || !row.fetches
+                && place.folder.is_some_and(|folder| copied.concerns(place.situation.context, folder))
+    };
+    if in_folder && place.copied.iter().any(reached) {
         return Some(format!("`{}` works in the folder that is copied to", first_words(simple)));
     }
     let home = |copied: &Copied| below(&copied.destination, "/home").is_some();
@@ -172,8 +180,7 @@ impl Place<'_> {
     /// Whether the working directory is where a COPY writes.
     fn works_in(self, copied: &Copied) -> bool {
         self.folder.is_none_or(|folder| {
-            below(folder, &copied.destination).is_some_and(|_| copied.destination != "/")
-                || copied.destination == "/" && copied.concerns(self.situation.context, folder)
+            below(folder, &copied.destination).is_some() && copied.concerns(self.situation.context, folder)
         })
     }
 

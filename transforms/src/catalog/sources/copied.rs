@@ -24,6 +24,8 @@ pub(crate) struct Copied {
     pub relative: bool,
     /// Its flags as written.
     pub flags: String,
+    /// The working directory, which is there before it.
+    folder: Option<String>,
     sources: Vec<Source>,
 }
 
@@ -60,7 +62,7 @@ impl Copied {
         let place = situation.facts.at(at);
         let expand = |raw: &str| match transfer.json {
             true => Some(raw.to_owned()),
-            false => situation.facts.expand_at(place.stage?, at, raw),
+            false => situation.facts.known_at(place.stage?, at, raw),
         };
         let Some(written) = expand(&transfer.destination.raw) else { return Some(Err(unclear())) };
         let Some(destination) = join(place.workdir.as_deref(), &written) else { return Some(Err(unclear())) };
@@ -95,6 +97,7 @@ impl Copied {
             destination,
             written: transfer.destination.raw.clone(),
             flags: flags.join(" "),
+            folder: place.workdir.as_deref().map(str::to_owned),
             sources,
         }))
     }
@@ -166,9 +169,10 @@ impl Copied {
             .collect()
     }
 
-    /// Whether what it writes may lie at, below or above a path of the image.
+    /// Whether what it writes may lie at, below or above a path of the image, or in a folder that it makes.
     pub fn concerns(&self, context: Option<&BuildContext>, path: &str) -> bool {
         let context = context.filter(|context| context.is_complete());
+        let related = |target: &str, path: &str| related(target, path) || self.makes_folder(target, path);
         self.sources.iter().any(|source| match source {
             Source::File(_, target) => related(target, path),
             Source::Folder(folder) if self.destination == "/" => match context {
@@ -182,6 +186,15 @@ impl Copied {
             },
             Source::Folder(_) | Source::Pattern(_) => related(&self.destination, path),
         })
+    }
+
+    /// Whether a folder above both paths may only be there because COPY makes those above its destination.
+    fn makes_folder(&self, target: &str, path: &str) -> bool {
+        let common = common_folder(target, path);
+        let there = common == "/"
+            || COMMANDS.folders.iter().any(|folder| *folder == common)
+            || self.folder.as_deref().is_some_and(|folder| below(folder, &common).is_some());
+        !there
     }
 
     /// Whether two COPYs may write the same path.
@@ -198,7 +211,18 @@ impl Copied {
         let folders = COMMANDS.system.iter().map(String::as_str);
         let mut folders = folders
             .filter(|folder| below(&self.destination, folder).is_some() || self.writes_into(context, folder));
-        folders.next().or_else(|| self.settles_home(context).then_some(&self.destination))
+        let found = folders.next();
+        found.or_else(|| (self.is_tools() || self.settles_home(context)).then_some(&self.destination))
+    }
+
+    /// Whether it writes into an installation outside the working directory (`/opt/tool/bin`), or to where a
+    /// package manager puts packages.
+    fn is_tools(&self) -> bool {
+        let outside = self.folder.as_deref().is_none_or(|folder| below(&self.destination, folder).is_none());
+        self.destination.split('/').any(|part| {
+            COMMANDS.packages.iter().any(|known| known == part)
+                || outside && COMMANDS.tools.iter().any(|known| known == part)
+        })
     }
 
     /// Whether something that it copies may land in a folder below its destination.
@@ -318,6 +342,16 @@ fn related(one: &str, other: &str) -> bool {
     below(one, other).is_some() || below(other, one).is_some()
 }
 
+/// The longest folder above both paths.
+fn common_folder(one: &str, other: &str) -> String {
+    let parts = one.split('/').zip(other.split('/')).take_while(|(one, other)| one == other);
+    let common: Vec<&str> = parts.map(|(part, _)| part).collect();
+    match common.join("/") {
+        empty if empty.is_empty() => "/".to_owned(),
+        folder => folder,
+    }
+}
+
 fn is_home(folder: &str) -> bool {
     folder == "/root" || folder.strip_prefix("/home/").is_some_and(|name| !name.contains('/'))
 }
@@ -326,6 +360,6 @@ fn is_home(folder: &str) -> bool {
 pub(super) fn target(situation: Situation<'_>, at: usize, instruction: &Instruction) -> Option<String> {
     let (Kind::Copy(transfer) | Kind::Add(transfer)) = instruction.kind() else { return None };
     let place = situation.facts.at(at);
-    let written = situation.facts.expand_at(place.stage?, at, &transfer.destination.raw)?;
+    let written = situation.facts.known_at(place.stage?, at, &transfer.destination.raw)?;
     join(place.workdir.as_deref(), &written)
 }

@@ -173,10 +173,28 @@ impl Walker<'_> {
                 "it changes the working directory, which the destination of the COPY is relative to"
                     .to_owned(),
             ),
+            // It would make the folder that the COPY makes today, as another user.
+            Kind::Workdir(_) if self.manifests && self.made_otherwise(at) => {
+                Step::Stop("it would make the folder that the COPY makes now, for another user".to_owned())
+            }
             Kind::Volume(_) => Step::Stop("it makes a volume".to_owned()),
             Kind::Run(_) => self.run(at, instruction),
             _ => Step::On,
         }
+    }
+
+    /// Whether a WORKDIR would make a folder that a COPY makes with an owner or permissions of its own.
+    fn made_otherwise(&self, at: usize) -> bool {
+        let facts = self.situation.facts;
+        let root = facts.at(at).user.as_deref() == Some("root");
+        let folder = facts.at(at + 1 - usize::from(at + 1 == self.situation.tree.instructions.len()));
+        self.moved.iter().any(|copied| {
+            let met = folder
+                .workdir
+                .as_deref()
+                .is_none_or(|folder| copied.concerns(self.situation.context, folder));
+            met && !(root && copied.flags.is_empty())
+        })
     }
 
     fn reads(&self, name: &str) -> bool {
@@ -468,19 +486,19 @@ pub(crate) fn blank_lines(lead: &str) -> &str {
 }
 
 /// The instructions from the first of `moved` to `last`, those of `moved` behind the others. `with` gives what
-/// comes instead of one that stays.
+/// comes instead of one that stays: what stands above those, and what below.
 pub(crate) fn move_below(
     situation: Situation<'_>,
-    moved: &[&Copied],
+    moved: &[usize],
     last: usize,
     mut with: impl FnMut(usize) -> Option<(Vec<Instruction>, Vec<Instruction>)>,
 ) -> Option<Vec<Instruction>> {
     let tree = situation.tree;
-    let first = moved.first()?.at;
+    let first = *moved.first()?;
     let mut above = Vec::new();
     let mut below = Vec::new();
     for at in first..=last {
-        if moved.iter().any(|copied| copied.at == at) {
+        if moved.contains(&at) {
             continue;
         }
         let (before, after) = with(at)?;
@@ -489,17 +507,17 @@ pub(crate) fn move_below(
     }
     // Paragraphs stay where they are; a comment keeps its blank line.
     let lead = tree.instructions[first].lead().to_owned();
-    let mut sunk: Vec<Instruction> =
-        moved.iter().map(|copied| tree.instructions[copied.at].clone()).collect();
+    let mut sunk: Vec<Instruction> = moved.iter().map(|&at| tree.instructions[at].clone()).collect();
     let blank = blank_lines(&lead).to_owned();
     if let (Some(top), Some(copy)) = (above.first_mut(), sunk.first_mut()) {
         let own = top.lead().to_owned();
         let own_blank = blank_lines(&own);
-        if blank != own_blank {
+        let commented = own != own_blank;
+        if !commented || blank.len() > own_blank.len() {
             *top = top.with_lead(&format!("{blank}{}", &own[own_blank.len()..]));
-            if lead == blank {
-                *copy = copy.with_lead(own_blank);
-            }
+        }
+        if lead == blank {
+            *copy = copy.with_lead(own_blank);
         }
     }
     above.extend(sunk);

@@ -140,8 +140,9 @@ fn propose(situation: Situation<'_>, walk: &Walk) -> Option<(Proposal, usize)> {
         }
         Some((above, below))
     };
-    let instructions = move_below(situation, &moved, *last, with)?;
-    if failed {
+    let sunk: Vec<usize> = moved.iter().map(|copied| copied.at).collect();
+    let instructions = move_below(situation, &sunk, *last, with)?;
+    if failed || early && added.is_empty() {
         return None;
     }
     let mut effects: Vec<Effect> = moved
