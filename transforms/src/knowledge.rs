@@ -276,6 +276,8 @@ table! {
         libraries: Vec<String>,
         /// Other packages that bring it.
         also: Vec<String>,
+        /// Other packages that bring it unless they are told not to.
+        recommended_by: Vec<String>,
         /// Files and folders of it that are looked for by name.
         files: Vec<String>,
         /// Modules of Python's standard library that need it.
@@ -322,6 +324,10 @@ table! {
         needs: Vec<String>,
         /// Whether they only do so at times.
         uncertain: bool,
+        /// Whether they run what is not looked at.
+        opaque: bool,
+        /// Whether they do so at run time, too.
+        always: bool,
         /// Where the facts come from.
         source: String,
     }

@@ -18,10 +18,16 @@ pub(super) struct Gap {
 pub(super) struct Installed(BTreeSet<String>);
 
 impl Installed {
-    pub fn add(&mut self, operand: &str) {
+    /// `recommends` is whether the package manager installs what a package recommends.
+    pub fn add(&mut self, operand: &str, recommends: bool) {
         // `git=1:2.3*`, `git:amd64`, `git/stable`.
         let name = operand.split(['=', ':', '/']).next().unwrap_or(operand);
         self.0.insert(name.to_owned());
+        if recommends {
+            let rows =
+                BUILD_TOOLS.package.iter().filter(|row| row.recommended_by.iter().any(|known| known == name));
+            self.0.extend(rows.map(|row| row.name.clone()));
+        }
     }
 
     pub fn remove(&mut self, operand: &str) {
@@ -163,20 +169,20 @@ impl Gap {
         })
     }
 
-    /// What a command of a RUN calls that only the full image has.
+    /// What a command calls in its turn that only the full image has.
     pub fn called_by(
         &self,
         command: &str,
         installed: &Installed,
-    ) -> Option<(&'static Caller, Vec<&'static str>)> {
+    ) -> Vec<(&'static Caller, Vec<&'static str>)> {
         let name = command.rsplit('/').next().unwrap_or(command);
-        let caller =
-            BUILD_TOOLS.caller.iter().find(|caller| caller.commands.iter().any(|known| known == name))?;
-        if name == self.family || self.missing.is_empty() {
-            return None;
-        }
-        let needs = self.lacking(&caller.needs, installed);
-        (!needs.is_empty()).then_some((caller, needs))
+        let callers =
+            BUILD_TOOLS.caller.iter().filter(|caller| caller.commands.iter().any(|known| known == name));
+        callers
+            .filter(|_| name != self.family)
+            .map(|caller| (caller, self.lacking(&caller.needs, installed)))
+            .filter(|(caller, needs)| !needs.is_empty() || caller.opaque && !self.missing.is_empty())
+            .collect()
     }
 
     /// Whether installing a package fails where slim images leave folders out.
