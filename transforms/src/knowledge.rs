@@ -306,7 +306,7 @@ table! {
     Trips {
         /// The packages; `*` at the end stands for anything.
         packages: Vec<String>,
-        /// The releases in whose slim images it is gone.
+        /// The releases in whose slim images they do; all where none is named.
         releases: Vec<String>,
         /// The folder.
         needs: String,

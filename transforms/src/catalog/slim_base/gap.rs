@@ -205,7 +205,8 @@ impl Gap {
     pub fn trips(&self, package: &str) -> Option<&'static str> {
         let name = package.split(['=', ':', '/']).next().unwrap_or(package);
         BUILD_TOOLS.trips.iter().find_map(|row| {
-            let release = self.release.as_ref().is_none_or(|release| row.releases.contains(release));
+            let release = row.releases.is_empty()
+                || self.release.as_ref().is_none_or(|release| row.releases.contains(release));
             let called = row.packages.iter().any(|known| match known.strip_suffix('*') {
                 Some(start) => name.starts_with(start),
                 None => name == known,
