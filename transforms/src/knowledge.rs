@@ -448,7 +448,7 @@ table! {
         name: String,
         /// `prebuilt` (ships or downloads binaries), `compiles`, or empty.
         native: String,
-        /// The release from which on its binary fits every version of Node.
+        /// The release from which on it holds a binary for every version of Node itself.
         any_node: String,
         /// Debian packages that compiling needs.
         build_needs: Vec<String>,

@@ -207,7 +207,9 @@ fn of_row(
         let has_not = look.has_not(&lacking);
         look.block(line, format!("{shown} is compiled, which needs {lacking}, {has_not}"));
     } else if row.native == "prebuilt" && !install.elsewhere && !lacking.is_empty() && !any_node {
-        look.doubt(format!("{shown} is compiled with {lacking} where there is no binary for this Node"));
+        look.doubt(format!(
+            "{shown} fetches a binary, and is compiled with {lacking} where that can't be had"
+        ));
     }
     let compiled_libraries: &[String] = if row.native == "compiles" { &row.runtime_libraries } else { &[] };
     for libraries in [compiled_libraries, &row.runtime_system] {
