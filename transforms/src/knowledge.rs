@@ -280,6 +280,8 @@ table! {
         libraries: Vec<String>,
         /// Other packages that bring it.
         also: Vec<String>,
+        /// Other packages that bring it unless they are told not to.
+        recommended_by: Vec<String>,
         /// Files and folders of it that are looked for by name.
         files: Vec<String>,
         /// Modules of Python's standard library that need it.
@@ -308,7 +310,7 @@ table! {
     Trips {
         /// The packages; `*` at the end stands for anything.
         packages: Vec<String>,
-        /// The releases in whose slim images it is gone.
+        /// The releases in whose slim images they do; all where none is named.
         releases: Vec<String>,
         /// The folder.
         needs: String,
@@ -326,6 +328,10 @@ table! {
         needs: Vec<String>,
         /// Whether they only do so at times.
         uncertain: bool,
+        /// Whether they run what is not looked at.
+        opaque: bool,
+        /// Whether they do so at run time, too.
+        always: bool,
         /// Where the facts come from.
         source: String,
     }
@@ -446,7 +452,7 @@ table! {
         name: String,
         /// `prebuilt` (ships or downloads binaries), `compiles`, or empty.
         native: String,
-        /// The release from which on its binary fits every version of Node.
+        /// The release from which on it holds a binary for every version of Node itself.
         any_node: String,
         /// Debian packages that compiling needs.
         build_needs: Vec<String>,

@@ -18,10 +18,16 @@ pub(super) struct Gap {
 pub(super) struct Installed(BTreeSet<String>);
 
 impl Installed {
-    pub fn add(&mut self, operand: &str) {
+    /// `recommends` is whether the package manager installs what a package recommends.
+    pub fn add(&mut self, operand: &str, recommends: bool) {
         // `git=1:2.3*`, `git:amd64`, `git/stable`.
         let name = operand.split(['=', ':', '/']).next().unwrap_or(operand);
         self.0.insert(name.to_owned());
+        if recommends {
+            let rows =
+                BUILD_TOOLS.package.iter().filter(|row| row.recommended_by.iter().any(|known| known == name));
+            self.0.extend(rows.map(|row| row.name.clone()));
+        }
     }
 
     pub fn remove(&mut self, operand: &str) {
@@ -39,6 +45,20 @@ impl Installed {
 
 fn rows_named(name: &str) -> impl Iterator<Item = &'static BuildTool> {
     BUILD_TOOLS.package.iter().filter(move |row| row.name == name)
+}
+
+/// A command without the machine before it and the version behind it: `x86_64-linux-gnu-gcc-12`, `python3.11`, `convert-im6.q16`.
+fn unversioned(command: &str) -> &str {
+    let name = ["x86_64-linux-gnu-", "aarch64-linux-gnu-"]
+        .iter()
+        .find_map(|machine| command.strip_prefix(machine))
+        .unwrap_or(command);
+    let name = name.trim_end_matches(".q16").trim_end_matches("-im6").trim_end_matches("-im7");
+    let digits = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit() || c == '.');
+    match name.rsplit_once(['-', '.']) {
+        Some((head, version)) if digits(version) => head,
+        _ => name,
+    }
 }
 
 /// In trixie and noble the names of some libraries end in `t64`.
@@ -100,7 +120,9 @@ impl Gap {
         self.missing.iter().copied().find(|tool| {
             // The interpreter of the image itself lies in /usr/local/bin.
             let own = folder.is_empty() && tool.kind == "interpreter" && tool.name.starts_with(self.family);
-            !own && tool.commands.iter().any(|known| known == name) && !installed.has(tool)
+            !own && tool.commands.iter().any(|known| known == name || known == unversioned(name))
+                && !installed.has(tool)
+                && !installed.0.contains(name)
         })
     }
 
@@ -163,27 +185,28 @@ impl Gap {
         })
     }
 
-    /// What a command of a RUN calls that only the full image has.
+    /// What a command calls in its turn that only the full image has.
     pub fn called_by(
         &self,
         command: &str,
         installed: &Installed,
-    ) -> Option<(&'static Caller, Vec<&'static str>)> {
+    ) -> Vec<(&'static Caller, Vec<&'static str>)> {
         let name = command.rsplit('/').next().unwrap_or(command);
-        let caller =
-            BUILD_TOOLS.caller.iter().find(|caller| caller.commands.iter().any(|known| known == name))?;
-        if name == self.family || self.missing.is_empty() {
-            return None;
-        }
-        let needs = self.lacking(&caller.needs, installed);
-        (!needs.is_empty()).then_some((caller, needs))
+        let callers =
+            BUILD_TOOLS.caller.iter().filter(|caller| caller.commands.iter().any(|known| known == name));
+        callers
+            .filter(|_| name != self.family)
+            .map(|caller| (caller, self.lacking(&caller.needs, installed)))
+            .filter(|(caller, needs)| !needs.is_empty() || caller.opaque && !self.missing.is_empty())
+            .collect()
     }
 
     /// Whether installing a package fails where slim images leave folders out.
     pub fn trips(&self, package: &str) -> Option<&'static str> {
         let name = package.split(['=', ':', '/']).next().unwrap_or(package);
         BUILD_TOOLS.trips.iter().find_map(|row| {
-            let release = self.release.as_ref().is_none_or(|release| row.releases.contains(release));
+            let release = row.releases.is_empty()
+                || self.release.as_ref().is_none_or(|release| row.releases.contains(release));
             let called = row.packages.iter().any(|known| match known.strip_suffix('*') {
                 Some(start) => name.starts_with(start),
                 None => name == known,
@@ -200,4 +223,71 @@ pub(super) fn stripped(path: &str) -> Option<&'static str> {
 
 fn lies_in(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gap(image: &str) -> Gap {
+        Gap::of(&Base::of(image, Some(image))).unwrap()
+    }
+
+    #[test]
+    fn knows_what_each_family_keeps() {
+        let none = Installed::default();
+        let lacks = |image: &str, command: &str| gap(image).command(command, &none).is_some();
+        for (image, command, expected) in [
+            ("python:3.11", "git", true),
+            ("python:3.11", "/usr/bin/git", true),
+            ("python:3.11", "/usr/local/bin/git", false),
+            ("python:3.11", "python3", false),
+            ("python:3.11", "/usr/bin/python3", true),
+            ("python:3.11", "openssl", false),
+            ("python:3.11", "adduser", true),
+            ("python:3.11-bookworm", "adduser", false),
+            ("node:20", "python3", true),
+            ("node:20", "python3.11", true),
+            ("node:20", "openssl", true),
+            ("node:20", "node", false),
+            ("rust:1.80", "gcc", false),
+            ("rust:1.80", "g++", true),
+            ("ruby:3.2", "ps", false),
+            ("debian:bookworm", "git", false),
+            ("node:20", "x86_64-linux-gnu-gcc-12", true),
+            ("node:20", "convert-im6.q16", true),
+        ] {
+            assert_eq!(lacks(image, command), expected, "{command} in {image}");
+        }
+    }
+
+    #[test]
+    fn counts_what_is_installed() {
+        let gap = gap("python:3.11");
+        let mut installed = Installed::default();
+        installed.add("build-essential", false);
+        installed.add("libpq5", false);
+        installed.add("gcc-12=12.2.0", false);
+        assert!(gap.command("make", &installed).is_none());
+        assert!(gap.command("gcc-12", &installed).is_none());
+        assert!(gap.command("git", &installed).is_some());
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        assert_eq!(gap.library_package(&names(&["libpq-dev"]), &installed), None);
+        assert_eq!(gap.library_package(&names(&["libmagic1"]), &installed), Some("libmagic1"));
+        assert_eq!(
+            gap.lacking(&names(&["gcc", "libc6-dev", "cmake", "libpq-dev"]), &installed),
+            ["libpq-dev"]
+        );
+        installed.remove("build-essential");
+        assert!(gap.command("make", &installed).is_some());
+    }
+
+    #[test]
+    fn finds_libraries_by_any_name() {
+        let (gap, none) = (gap("python:3.11"), Installed::default());
+        for name in ["magic", "libmagic.so.1", "/usr/lib/x86_64-linux-gnu/libmagic.so.1"] {
+            assert_eq!(gap.library(name, &none).map(|tool| tool.name.as_str()), Some("libmagic1"), "{name}");
+        }
+        assert!(gap.library("c", &none).is_none());
+    }
 }

@@ -1,6 +1,9 @@
 //! `slim-base`: the slim form of a base image where nothing needs what the full one adds.
 
+mod beside;
+mod copied;
 mod gap;
+mod judge;
 mod look;
 mod node;
 mod python;

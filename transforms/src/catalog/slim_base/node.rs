@@ -2,7 +2,6 @@
 
 use super::look::{Install, Look};
 use crate::context::BuildContext;
-use crate::facts::join;
 use crate::knowledge::{NODE_PACKAGES, NodePackage, numbers, version_matches};
 use crate::project::join_context;
 use crate::project::node::Package;
@@ -65,11 +64,7 @@ fn row(name: &str) -> Option<&'static NodePackage> {
 
 fn manifest(look: &mut Look<'_>, install: Install<'_>, line: usize) {
     let situation = look.situation;
-    let workdir = situation.facts.at(install.at).workdir.clone();
-    let folder = workdir
-        .as_deref()
-        .and_then(|workdir| join(Some(workdir), "."))
-        .and_then(|workdir| folder_of(situation, install.at, &workdir, "package.json"));
+    let folder = install.folder.and_then(|folder| folder_of(situation, install.at, folder, "package.json"));
     let Some((folder, context)) = folder.zip(situation.context) else {
         look.doubt(format!("line {line} installs from a package.json that is not known"));
         return;
@@ -94,6 +89,7 @@ fn manifest(look: &mut Look<'_>, install: Install<'_>, line: usize) {
             }
         }
         None => {
+            let path = join_context(&folder, "package.json").unwrap_or_default();
             for (name, range) in package.all() {
                 let version = range.trim_start_matches(['^', '~', '=', 'v', '>', ' ']);
                 let version = Some(version.to_owned())
@@ -101,11 +97,9 @@ fn manifest(look: &mut Look<'_>, install: Install<'_>, line: usize) {
                 let development = package.needs_for_development(name);
                 let named = Named { version, script: None, development, repository: false };
                 if row(name).is_none() && !is_tool(name) {
-                    look.doubt(format!(
-                        "without a lock file it is not known what {name} (package.json) installs"
-                    ));
+                    look.doubt(format!("without a lock file it is not known what {name} ({path}) installs"));
                 } else {
-                    judge(look, install, line, name, &named, "package.json");
+                    judge(look, install, line, name, &named, &path);
                 }
             }
         }
@@ -213,7 +207,9 @@ fn of_row(
         let has_not = look.has_not(&lacking);
         look.block(line, format!("{shown} is compiled, which needs {lacking}, {has_not}"));
     } else if row.native == "prebuilt" && !install.elsewhere && !lacking.is_empty() && !any_node {
-        look.doubt(format!("{shown} is compiled with {lacking} where there is no binary for this Node"));
+        look.doubt(format!(
+            "{shown} fetches a binary, and is compiled with {lacking} where that can't be had"
+        ));
     }
     let compiled_libraries: &[String] = if row.native == "compiles" { &row.runtime_libraries } else { &[] };
     for libraries in [compiled_libraries, &row.runtime_system] {

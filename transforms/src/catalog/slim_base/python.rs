@@ -1,11 +1,13 @@
 //! Python packages: which are compiled, and what they call and load.
 
 use super::look::{Install, Look};
+use crate::context::BuildContext;
 use crate::facts::join;
 use crate::knowledge::{PYTHON_PACKAGES, PythonPackage, numbers, version_matches};
+use crate::project::join_context;
 use crate::project::placement::source_of;
 use crate::project::python::{
-    Place, Requirement, Requirements, locked, locked_wheels, normalise, requirement_of,
+    Place, Pyproject, Requirement, Requirements, locked, locked_wheels, normalise, requirement_of,
 };
 use std::collections::BTreeMap;
 
@@ -43,7 +45,7 @@ fn pip(look: &mut Look<'_>, install: Install<'_>, line: usize) {
             look.doubt(format!("line {line} installs from a computed requirements file"));
             continue;
         };
-        match in_context(look, at, &file).zip(look.situation.context) {
+        match in_context(look, install, &file).zip(look.situation.context) {
             Some((path, context)) => {
                 let read = Requirements::of(context, [path.as_str()]);
                 requirements(look, install, line, &read);
@@ -76,9 +78,8 @@ fn pip(look: &mut Look<'_>, install: Install<'_>, line: usize) {
 }
 
 /// The file of the context that a path in a command means.
-fn in_context(look: &Look<'_>, at: usize, file: &str) -> Option<String> {
-    let workdir = look.situation.facts.at(at).workdir.clone();
-    source_of(look.situation, at, &join(workdir.as_deref(), file)?)
+fn in_context(look: &Look<'_>, install: Install<'_>, file: &str) -> Option<String> {
+    source_of(look.situation, install.at, &join(install.folder, file)?)
 }
 
 fn requirements(look: &mut Look<'_>, install: Install<'_>, line: usize, read: &Requirements) {
@@ -102,7 +103,7 @@ fn vcs(look: &mut Look<'_>, install: Install<'_>, line: usize, what: &str) {
 }
 
 fn lock(look: &mut Look<'_>, install: Install<'_>, line: usize, names: &[&str]) {
-    let found = names.iter().find_map(|name| in_context(look, install.at, name)).zip(look.situation.context);
+    let found = names.iter().find_map(|name| in_context(look, install, name)).zip(look.situation.context);
     let Some((path, context)) = found else {
         look.doubt(format!("line {line} installs packages without a lock file that is known"));
         return;
@@ -115,6 +116,35 @@ fn lock(look: &mut Look<'_>, install: Install<'_>, line: usize, names: &[&str]) 
             }
         }
         _ => look.doubt(format!("{path} could not be read")),
+    }
+    project(look, context, path.rsplit_once('/').map_or("", |(folder, _)| folder));
+}
+
+/// Build systems that call nothing and compile nothing.
+const PLAIN: [&str; 8] =
+    ["poetry-core", "poetry", "hatchling", "flit-core", "pdm-backend", "uv-build", "setuptools", "wheel"];
+
+/// The project itself, which is built where it is installed.
+fn project(look: &mut Look<'_>, context: &BuildContext, folder: &str) {
+    let Some(Ok(project)) = Pyproject::of(context, folder) else { return };
+    if !project.is_package() {
+        return;
+    }
+    let requires = project.get(&["build-system", "requires"]).and_then(|list| list.as_array());
+    for one in requires.into_iter().flatten().filter_map(|one| one.as_str()) {
+        let place = Place { path: project.path.clone(), line: 0, text: one.to_owned() };
+        let name = requirement_of(one, place).map_or_else(|| one.to_owned(), |one| one.name);
+        if !PLAIN.contains(&name.as_str()) {
+            look.doubt(format!(
+                "{} is built with {name}, and what that calls is not looked at",
+                project.path
+            ));
+        }
+    }
+    let setup = join_context(folder, "setup.py").and_then(|path| Some((context.text(&path)?, path)));
+    let compiles = |text: &str| text.contains("ext_modules") || text.contains("Extension(");
+    if let Some((_, path)) = setup.filter(|(text, _)| compiles(text)) {
+        look.doubt(format!("{path} may compile extensions"));
     }
 }
 

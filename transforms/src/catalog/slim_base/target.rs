@@ -4,7 +4,7 @@ use crate::context::BuildContext;
 use crate::facts::{Base, StageFacts, Variant};
 use crate::options;
 use crate::plan::Situation;
-use dfix_syntax::{ImageReference, variables_of};
+use dfix_syntax::{ImageReference, Kind, variables_of};
 
 /// The form to aim at.
 pub(super) enum Form {
@@ -82,6 +82,23 @@ fn computed(situation: Situation<'_>, base: &Base, tag: &str, name: String) -> F
             "the image is named by the variable {listed}; change its default to {name} if nothing else sets it"
         ));
     };
+    // A variable for the form of the image (`${SUFFIX}`) leaves no place for another one.
+    let is_version = |name: &String| {
+        let pairs = situation.tree.global_args().iter().filter_map(|arg| match arg.kind() {
+            Kind::Arg(pairs) => Some(pairs),
+            _ => None,
+        });
+        let pair = pairs.flatten().rfind(|pair| pair.name == *name);
+        let value = pair.and_then(|pair| pair.value.as_ref()).and_then(|word| word.literal('\\'));
+        value.is_some_and(|value| {
+            value.starts_with(|c: char| c.is_ascii_digit()) || base.named_release.as_ref() == Some(&value)
+        })
+    };
+    if !variables_of(&old).iter().all(is_version) {
+        return Form::Declined(format!(
+            "the tag is put together from {listed}, which need not be a version; write {name} if it is"
+        ));
+    }
     let new = if *tag == format!("{resolved}-slim") && !resolved.is_empty() {
         Some(format!("{old}-slim"))
     } else if *tag == format!("{resolved}-alpine") && !resolved.is_empty() {

@@ -35,7 +35,7 @@ pub enum Need {
     Library(String),
     /// A file or folder of the system, by its absolute name.
     File(String),
-    /// A module that is imported, as written.
+    /// A module that is imported, or run by `python -m`, as written.
     Module(String),
     /// A shell that takes PATH from `/etc/profile` and forgets the image's.
     LoginShell,
@@ -232,6 +232,10 @@ impl Sources {
             }
             Need::Command(name) => {
                 self.follow(context, name);
+                let program = name.rsplit('/').next().unwrap_or(name);
+                for path in config::read_by(context, program) {
+                    self.read(context, &path, false);
+                }
             }
             Need::PackageScript(name) => self.follow_package_script(context, name),
             _ => {}
@@ -289,11 +293,13 @@ fn files_called(context: &BuildContext, name: &str) -> Vec<String> {
         return vec![relative.to_owned()];
     }
     let last = relative.rsplit('/').next().unwrap_or(relative);
-    let is_path = name.contains('/') || last.contains('.');
+    if !name.contains('/') && !last.contains('.') {
+        return Vec::new();
+    }
     let mut called: Vec<String> = context
         .under("")
         .map(|(path, _)| path)
-        .filter(|path| is_path && path.rsplit('/').next() == Some(last) && !is_left_out(path))
+        .filter(|path| path.rsplit('/').next() == Some(last) && !is_left_out(path))
         .map(str::to_owned)
         .collect();
     // `/app/bin/start` is `bin/start` rather than `tools/start`.

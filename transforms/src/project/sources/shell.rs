@@ -1,6 +1,7 @@
 //! Commands of shell scripts and argument lists.
 
 use super::{Need, Use};
+use crate::facts::program_word;
 use crate::knowledge::{PROCESS_CALLS, Wrapper};
 use crate::project::python::Place;
 use dfix_syntax::shell::{CompoundKind, Element, Script, SimpleCommand, Word};
@@ -97,6 +98,11 @@ fn script_needs_at(script: &Script, depth: usize) -> Vec<(usize, Need)> {
         if !words.first().is_some_and(|first| first.is_some_and(|name| functions.contains(&name))) {
             argv(&words, depth, &mut needs);
         }
+        // `curl … | sh` runs what nobody has seen.
+        let program = program_word(simple).and_then(|(at, _)| words.get(at..)).unwrap_or_default();
+        if simple.in_pipeline && reads_program(program) {
+            needs.push(Need::Computed);
+        }
         needs.extend(simple.words.iter().skip(1).filter_map(file));
         needs.extend(simple.redirections.iter().filter_map(|one| one.target.as_ref()).filter_map(file));
         needs.extend(simple.assignments.iter().filter_map(|assignment| file(&assignment.value)));
@@ -112,6 +118,18 @@ fn script_needs_at(script: &Script, depth: usize) -> Vec<(usize, Need)> {
         found.push((0, Need::Computed));
     }
     found
+}
+
+/// Whether a command is an interpreter that is given no program other than its input.
+fn reads_program(words: &[Option<&str>]) -> bool {
+    let Some((Some(name), rest)) = words.split_first() else { return false };
+    let name = name.rsplit('/').next().unwrap_or(name);
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let interprets = SHELLS.contains(&name) || matches!(name, "python" | "node" | "perl" | "ruby" | "php");
+    let program =
+        |word: &Option<&str>| !word.is_some_and(|word| word.starts_with('-') && !word.contains('c'));
+    let stands_for_input = rest.iter().any(|word| matches!(word, Some("-" | "-s")));
+    interprets && (stands_for_input || !rest.iter().any(program))
 }
 
 /// The names of functions that a script defines.
@@ -230,6 +248,9 @@ fn arguments(base: &str, rest: &[Option<&str>], depth: usize, needs: &mut Vec<Ne
                 argv(&rest[at + 1..], depth + 1, needs);
             }
         }
+        "service" => {
+            needs.extend(operands(rest).next().flatten().map(|name| Need::Command(name.to_owned())));
+        }
         "tar" => needs.extend(tar(rest).map(|name| Need::Command(name.to_owned()))),
         "npm" | "yarn" | "pnpm" | "bun" => needs.extend(package_script(interpreter, rest)),
         "python" | "pypy" | "node" | "nodejs" | "perl" | "ruby" | "php" | "tsx" | "ts-node" => {
@@ -237,6 +258,11 @@ fn arguments(base: &str, rest: &[Option<&str>], depth: usize, needs: &mut Vec<Ne
             let code = known()
                 .take_while(|word| word.starts_with('-'))
                 .any(|word| matches!(word, "-m" | "-c" | "-e" | "-p" | "--eval" | "--print"));
+            if let ("python" | "pypy", Some(at)) =
+                (interpreter, rest.iter().position(|word| *word == Some("-m")).filter(|_| code))
+            {
+                needs.extend(rest.get(at + 1).copied().flatten().map(|name| Need::Module(name.to_owned())));
+            }
             if let Some(Some(path)) = operands(rest).next().filter(|_| !code) {
                 needs.push(Need::Script(path.to_owned()));
             }

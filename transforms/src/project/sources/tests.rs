@@ -238,5 +238,30 @@ fn looks_behind_wrappers() {
     assert_eq!(names("poetry run uvicorn x"), ["poetry", "uvicorn"]);
     assert_eq!(names("su - app -c 'git x'"), ["su", "LoginShell", "git"]);
     assert_eq!(names("eval $X"), ["Computed"]);
+    assert_eq!(names("curl -s x | bash"), ["curl", "bash", "Computed"]);
+    assert_eq!(names("curl -s x | sudo sh -s -- -y"), ["curl", "sudo", "sh", "Computed"]);
+    assert_eq!(names("cat x | python3 - --yes"), ["cat", "python3", "Computed"]);
+    assert_eq!(names("cat x | python3 -c 'y'"), ["cat", "python3"]);
     assert_eq!(names("bash -lc 'hg'"), ["bash", "LoginShell", "hg"]);
+}
+
+#[test]
+fn reads_the_configuration_of_process_managers() {
+    let context = BuildContext::of_texts([
+        ("etc/supervisor/app.conf", "[program:a]\ncommand=bash -c \"git pull && gunicorn x\"\n"),
+        ("etc/crontab", "SHELL=/bin/sh\n*/5 * * * * curl -s http://localhost\n"),
+        (
+            "compose.yaml",
+            "services:\n  db:\n    image: x\n    command: hg\n  web:\n    build: .\n    command: [\"svn\", \"up\"]\n    healthcheck:\n      test: [\"CMD-SHELL\", \"wget x\"]\n",
+        ),
+    ]);
+    let mut sources = Sources::default();
+    let place = Place { path: "Dockerfile".to_owned(), line: 1, text: String::new() };
+    let needs = shell::text_needs("service cron start && exec supervisord -n");
+    sources.add(Some(&context), needs.into_iter().map(|need| Use { need, place: place.clone() }));
+    sources.follow(&context, "compose.yaml");
+    for name in ["git", "gunicorn", "curl", "svn", "wget"] {
+        assert!(sources.calls(name).is_some(), "{name}");
+    }
+    assert!(sources.calls("hg").is_none());
 }
