@@ -6,7 +6,7 @@ use crate::discover::Target;
 use crate::output::Output;
 use crate::report::{self, Subject, problem};
 use crate::{diff, source, write};
-use dfix_syntax::Dockerfile;
+use dfix_syntax::{Dockerfile, ErrorKind};
 use dfix_transforms::{BuildContext, Outcome, Plan, plan};
 use std::cell::{Cell, RefCell};
 use std::ops::AddAssign;
@@ -102,7 +102,19 @@ fn look(
 ) -> Looked {
     let failed = |err| Looked { verdict: failure(err), result: None };
     let tree = match Dockerfile::parse(text) {
-        Err(error) => return failed(problem::unreadable(path, text, &error, output.err)),
+        Err(error) => {
+            let message = problem::unreadable(path, text, &error, output.err);
+            // Who filters a file through dfix gets it back: a frontend of its own (`# syntax=`) may take it.
+            let filter = matches!(rewrite.input, Input::Stdin) && rewrite.mode == Mode::Tell && !rewrite.diff;
+            if filter && error.kind == ErrorKind::Build && has_from(text) {
+                let tally = Tally { files: 1, ..Tally::default() };
+                return Looked {
+                    verdict: Verdict { err: message, tally, ..Verdict::default() },
+                    result: None,
+                };
+            }
+            return failed(message);
+        }
         Ok(tree) => tree,
     };
     let missing =
@@ -138,6 +150,12 @@ fn look(
         verdict.err = report::file(&subject, output.err);
     }
     Looked { verdict, result }
+}
+
+/// Whether a line starts a stage.
+fn has_from(text: &str) -> bool {
+    text.lines()
+        .any(|line| line.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("FROM")))
 }
 
 fn tally(plan: &Plan) -> Tally {

@@ -15,7 +15,7 @@ fn refused(bad: impl AsRef<[u8]>, says: &[&str]) {
     assert!(std::fs::read(lab.path("a/Dockerfile")).unwrap() == bad.as_ref());
     assert_eq!(lab.read("b/Dockerfile"), ONE_RUN);
     assert_eq!(lab.names(), ["a", "b"]);
-    let ran = lab.dfix_with(&["-"], &bad).code(2);
+    let ran = lab.dfix_with(&["--diff", "-"], &bad).code(2);
     assert_eq!(ran.out, "");
     assert_ne!(ran.err, "");
 }
@@ -52,6 +52,17 @@ fn unknown_instruction() {
 }
 
 #[test]
+fn a_filter_gives_back_what_only_a_build_refuses() {
+    let lab = Lab::new([]);
+    let odd = "FROM a\nINCLUDE b\nRUN apt-get update\n";
+    let ran = lab.dfix_with(&["-"], odd).code(0);
+    assert_eq!(ran.out, odd);
+    assert!(ran.err.contains("unknown instruction: INCLUDE"), "{}", ran.err);
+    let ran = lab.dfix_with(&["-"], "RUN ls\n").code(2);
+    assert_eq!(ran.out, "");
+}
+
+#[test]
 fn unclosed_here_document() {
     refused("FROM a\nRUN <<EOF\nls\n", &["unterminated heredoc", "--> a/Dockerfile:2:1"]);
 }
@@ -69,7 +80,7 @@ fn a_frontend_of_another_kind_may_know_more() {
 #[test]
 fn a_line_of_a_megabyte() {
     let lab = Lab::new([]);
-    let ran = lab.dfix_with(&["-"], format!("FROM a\n{}\n", "x".repeat(1 << 20))).code(2);
+    let ran = lab.dfix_with(&["--check", "-"], format!("FROM a\n{}\n", "x".repeat(1 << 20))).code(2);
     assert!(ran.err.len() < 2000, "{} bytes", ran.err.len());
 }
 
@@ -93,7 +104,7 @@ fn nested_without_end() {
     for text in nested {
         assert_eq!(lab.dfix_with(&["-"], &text).code(0).out, text);
     }
-    lab.dfix_with(&["-"], format!("FROM a\n{}RUN ls\n", "ONBUILD ".repeat(100_000))).code(2);
+    lab.dfix_with(&["--check", "-"], format!("FROM a\n{}RUN ls\n", "ONBUILD ".repeat(100_000))).code(2);
 }
 
 #[test]
