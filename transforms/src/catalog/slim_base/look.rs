@@ -112,9 +112,14 @@ impl<'a> Look<'a> {
             match instruction.kind() {
                 Kind::Run(_) => self.run(at, instruction, &mut installed),
                 Kind::Cmd(_) | Kind::Entrypoint(_) | Kind::Healthcheck(_) => {
-                    for need in self.needs_of(at, instruction) {
+                    let needs = self.needs_of(at, instruction);
+                    let scripts = needs.iter().any(|need| matches!(need, Need::PackageScript(_)));
+                    for need in needs {
                         self.judge(&need, &at_line(instruction), &installed);
                         self.called_by(&need, &at_line(instruction), &installed, false);
+                        if !scripts {
+                            self.hidden_install(&need, &at_line(instruction));
+                        }
                         self.follow(instruction.line(), need);
                     }
                 }

@@ -139,7 +139,9 @@ impl<'t> Code<'t> {
             let member = at > 0
                 && (self.tokens[at - 1].is('.')
                     || self.language == Language::Rust && self.tokens[at - 1].is(':'));
-            if self.tokens[at].name().is_none() || member || self.used[at] {
+            let defined =
+                at > 0 && matches!(self.tokens[at - 1].name(), Some("def" | "function" | "func" | "fn"));
+            if self.tokens[at].name().is_none() || member || defined || self.used[at] {
                 at += 1;
                 continue;
             }
@@ -222,6 +224,8 @@ impl<'t> Code<'t> {
                 }
                 Some(argv_needs(&words))
             }
+            // `CDLL(None)` is the program itself.
+            Kind::Name(name) if takes == "library" && name == "None" => Some(Vec::new()),
             Kind::Name(name) if name == "None" || name == "null" => None,
             Kind::Name(_) => self.evaluate_name(argument, takes, depth),
             Kind::Sign(_) => None,
@@ -313,7 +317,7 @@ fn of_shell(text: &str) -> Vec<Need> {
     for need in &mut needs {
         let hole = match need {
             Need::Command(name) | Need::Script(name) | Need::PackageScript(name) | Need::File(name) => {
-                name.contains(HOLE)
+                name.contains(HOLE) || name.contains("%s") || name.contains('{')
             }
             _ => false,
         };

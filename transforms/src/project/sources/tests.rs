@@ -59,6 +59,9 @@ thread(subprocess.run, ["x"])
 run = subprocess.run
 run(["gpg"])
 except_ = subprocess.CalledProcessError
+class Popen:
+    def which(self): pass
+subprocess.run("%s x" % tool, shell=True)
 "#,
     )]);
     let expected = [
@@ -79,6 +82,7 @@ except_ = subprocess.CalledProcessError
         "24 wget",
         "25 ?",
         "27 gpg",
+        "31 ?",
     ];
     assert_eq!(found, expected.map(|one| format!("app.py:{one}")));
 }
