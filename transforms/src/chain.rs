@@ -1,14 +1,14 @@
 //! Runs the catalog in order.
 
 use crate::catalog::CATALOG;
-use crate::check::check;
+use crate::check::Reading;
 use crate::context::BuildContext;
-use crate::edit::{Change, apply};
-use crate::facts::Facts;
+use crate::edit::apply;
 use crate::options::Options;
 use crate::plan::{Effect, Finding, Findings, Outcome, Plan, Proposal, Safety, Situation, Step, Transform};
 use crate::style::Style;
 use dfix_syntax::Dockerfile;
+use std::rc::Rc;
 
 /// How often the chain is run until it finds nothing more to do.
 const ROUNDS: usize = 5;
@@ -28,66 +28,121 @@ pub fn plan_with(
     options: &Options,
 ) -> Plan {
     let style = Style::of(tree);
-    let mut run = Run {
-        context,
-        options,
-        style: &style,
-        facts: Facts::of(tree),
-        tree: tree.clone(),
-        first: true,
-        steps: Vec::new(),
-        broken: Vec::new(),
+    let original = Rc::new(Reading::of(tree.clone()));
+    let run = |careful: bool| {
+        let mut run = Run {
+            context,
+            options,
+            style: &style,
+            original: Rc::clone(&original),
+            current: Rc::clone(&original),
+            careful,
+            first: true,
+            steps: Vec::new(),
+            broken: Vec::new(),
+        };
+        run.run_all(transforms);
+        let problems = run.problems_of_the_whole();
+        (run, problems)
     };
-    for round in 0..ROUNDS {
-        run.first = round == 0;
-        let before = run.tree.clone();
-        for transform in transforms.iter().filter(|transform| options.runs(transform.id)) {
-            run.run(transform);
-        }
-        if run.tree == before || !run.broken.is_empty() {
-            break;
-        }
-        if round + 1 == ROUNDS {
-            // A chain that never comes to rest would change the file at every call.
-            run.steps = vec![Step {
-                transform: "chain",
-                line: 1,
-                outcome: Outcome::Dropped,
-                safety: None,
-                message: format!("the result still changed after {ROUNDS} rounds; please report this"),
-                evidence: Vec::new(),
-                effects: Vec::new(),
-            }];
-            run.tree = tree.clone();
-        }
+    let (mut done, mut problems) = run(false);
+    if !problems.is_empty() {
+        // Which step was it? Each is held against the original as a whole, too.
+        (done, problems) = run(true);
     }
-    if !run.broken.is_empty() {
-        run.tree = tree.clone();
-        run.broken.dedup();
+    if !problems.is_empty() {
+        done.drop_all(dropped(&problems));
+    }
+    if !done.broken.is_empty() {
+        done.current = Rc::clone(&original);
+        done.broken.dedup();
     }
     let order = |id: &str| transforms.iter().position(|transform| transform.id == id);
-    run.steps.sort_by_key(|step| (order(step.transform), step.line));
-    Plan { original: tree.clone(), result: run.tree, steps: run.steps, broken: run.broken }
+    done.steps.sort_by_key(|step| (order(step.transform), step.line));
+    Plan {
+        original: tree.clone(),
+        result: done.current.tree().clone(),
+        steps: done.steps,
+        broken: done.broken,
+    }
+}
+
+/// What is said of a step that the check objects to.
+fn dropped(problems: &[String]) -> String {
+    format!(
+        "left out, because the check found what it should not have changed ({}); please report this",
+        problems.join("; ")
+    )
 }
 
 struct Run<'a> {
     context: Option<&'a BuildContext>,
     options: &'a Options,
     style: &'a Style,
-    facts: Facts,
-    tree: Dockerfile,
+    original: Rc<Reading>,
+    current: Rc<Reading>,
+    /// Whether every step is held against the original as a whole, too.
+    careful: bool,
     first: bool,
     steps: Vec<Step>,
     broken: Vec<crate::plan::BadManifest>,
 }
 
 impl Run<'_> {
+    /// Runs the chain until it finds nothing more to do.
+    fn run_all(&mut self, transforms: &[Transform]) {
+        for round in 0..ROUNDS {
+            self.first = round == 0;
+            let before = Rc::clone(&self.current);
+            for transform in transforms.iter().filter(|transform| self.options.runs(transform.id)) {
+                self.run(transform);
+            }
+            if Rc::ptr_eq(&self.current, &before)
+                || self.current.tree() == before.tree()
+                || !self.broken.is_empty()
+            {
+                return;
+            }
+        }
+        // A chain that never comes to rest would change the file at every call.
+        self.drop_all(format!("the result still changed after {ROUNDS} rounds; please report this"));
+    }
+
+    /// Takes everything back.
+    fn drop_all(&mut self, message: String) {
+        self.current = Rc::clone(&self.original);
+        self.steps.retain(|step| step.outcome != Outcome::Applied);
+        self.steps.push(Step {
+            transform: "chain",
+            line: 1,
+            outcome: Outcome::Dropped,
+            safety: None,
+            message,
+            evidence: Vec::new(),
+            effects: Vec::new(),
+        });
+    }
+
+    fn problems_of_the_whole(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if !Rc::ptr_eq(&self.current, &self.original) && self.broken.is_empty() {
+            self.original.compare_whole(&self.current, self.effects(), &mut problems);
+        }
+        problems
+    }
+
+    /// What has been declared so far.
+    fn effects(&self) -> impl Iterator<Item = &Effect> {
+        self.steps.iter().filter(|step| step.outcome == Outcome::Applied).flat_map(|step| &step.effects)
+    }
+
     fn run(&mut self, transform: &Transform) {
         let mut findings = Findings::default();
+        let current = Rc::clone(&self.current);
         (transform.find)(
             Situation {
-                tree: &self.tree,
-                facts: &self.facts,
+                tree: current.tree(),
+                facts: current.facts(),
                 context: self.context,
                 options: self.options,
                 style: self.style,
@@ -125,63 +180,63 @@ impl Run<'_> {
         self.make(transform, proposals);
     }
 
-    /// Makes all proposals at once; where the check objects, one after the other, leaving out what fails.
+    /// Makes all proposals at once; where the check objects, looks for the ones that it objects to.
     fn make(&mut self, transform: &Transform, proposals: Vec<Proposal>) {
         if proposals.is_empty() {
             return;
         }
-        let effects: Vec<Effect> =
-            proposals.iter().flat_map(|proposal| proposal.effects.iter().cloned()).collect();
-        let changes: Vec<&Change> = proposals.iter().flat_map(|proposal| &proposal.changes).collect();
-        if let Some(tree) = apply(&self.tree, changes)
-            && check(&self.tree, &tree, &effects).is_ok()
-        {
-            self.replace(tree);
-            for proposal in proposals {
-                self.note_proposal(transform, Outcome::Applied, proposal);
-            }
-            return;
+        let mut settled = Settled::default();
+        self.settle(&proposals, 0..proposals.len(), &mut settled);
+        if let Some(reading) = settled.reading {
+            self.current = Rc::new(reading);
         }
-        let mut kept: Vec<Proposal> = Vec::new();
-        for proposal in proposals {
-            let tried = || kept.iter().chain(std::iter::once(&proposal));
-            let Some(tree) = apply(&self.tree, tried().flat_map(|one| &one.changes)) else {
-                // It touches what another one changes: its turn comes in the next round.
-                continue;
-            };
-            let effects: Vec<Effect> = tried().flat_map(|one| one.effects.iter().cloned()).collect();
-            match check(&self.tree, &tree, &effects) {
-                Ok(()) => kept.push(proposal),
-                Err(problems) => {
-                    let message = format!(
-                        "left out, because the check found what it should not have changed ({}); please report this",
-                        problems.join("; ")
-                    );
-                    if self.first {
-                        self.note(
-                            transform,
-                            proposal.line,
-                            Outcome::Dropped,
-                            None,
-                            message,
-                            vec![proposal.what],
-                            Vec::new(),
-                        );
-                    }
-                }
-            }
-        }
-        if let Some(tree) = apply(&self.tree, kept.iter().flat_map(|one| &one.changes)) {
-            self.replace(tree);
-            for proposal in kept {
+        let mut kept = settled.kept.into_iter().peekable();
+        let mut dropped = settled.dropped.into_iter().peekable();
+        for (at, proposal) in proposals.into_iter().enumerate() {
+            if kept.next_if_eq(&at).is_some() {
                 self.note_proposal(transform, Outcome::Applied, proposal);
+            } else if let Some((_, message)) = dropped.next_if(|(dropped, _)| *dropped == at)
+                && self.first
+            {
+                let (line, what) = (proposal.line, vec![proposal.what]);
+                self.note(transform, line, Outcome::Dropped, None, message, what, Vec::new());
             }
         }
     }
 
-    fn replace(&mut self, tree: Dockerfile) {
-        self.facts = Facts::of(&tree);
-        self.tree = tree;
+    /// Tries the proposals of `range` together with those that are kept; halves them where that fails, so
+    /// that few bad ones among many are found in few tries.
+    fn settle(&self, proposals: &[Proposal], range: std::ops::Range<usize>, settled: &mut Settled) {
+        let tried = || settled.kept.iter().copied().chain(range.clone()).map(|at| &proposals[at]);
+        let tree = apply(self.current.tree(), tried().flat_map(|proposal| &proposal.changes));
+        let verdict = tree.map(|tree| {
+            let effects: Vec<Effect> =
+                tried().flat_map(|proposal| proposal.effects.iter().cloned()).collect();
+            self.check(tree, &effects)
+        });
+        match verdict {
+            Some(Ok(reading)) => {
+                settled.reading = Some(reading);
+                settled.kept.extend(range);
+            }
+            _ if range.len() > 1 => {
+                let middle = range.start + range.len() / 2;
+                self.settle(proposals, range.start..middle, settled);
+                self.settle(proposals, middle..range.end, settled);
+            }
+            Some(Err(problems)) => settled.dropped.push((range.start, dropped(&problems))),
+            // It touches what another one changes: its turn comes in the next round.
+            None => {}
+        }
+    }
+
+    fn check(&self, tree: Dockerfile, effects: &[Effect]) -> Result<Reading, Vec<String>> {
+        let reading = self.current.follow(tree, effects)?;
+        let mut problems = Vec::new();
+        if self.careful {
+            self.original.compare_whole(&reading, self.effects().chain(effects), &mut problems);
+        }
+        if problems.is_empty() { Ok(reading) } else { Err(problems) }
     }
 
     fn note_proposal(&mut self, transform: &Transform, outcome: Outcome, proposal: Proposal) {
@@ -208,4 +263,13 @@ impl Run<'_> {
         }
         self.steps.push(Step { transform: transform.id, line, outcome, safety, message, evidence, effects });
     }
+}
+
+/// What came of trying proposals, by their index.
+#[derive(Default)]
+struct Settled {
+    kept: Vec<usize>,
+    dropped: Vec<(usize, String)>,
+    /// The tree with all that is kept.
+    reading: Option<Reading>,
 }

@@ -33,6 +33,8 @@ tables! {
     NODE_PACKAGES: NodePackages = "node-packages.toml",
     /// How programs start other programs and load libraries.
     PROCESS_CALLS: ProcessCalls = "process-calls.toml",
+    /// Environment variables that only a running program reads.
+    RUNTIME_VARIABLES: RuntimeVariables = "runtime-variables.toml",
 }
 
 /// A table that can't be read is empty here; a test reads them all.
@@ -186,6 +188,39 @@ table! {
         date: String,
         /// The rows.
         image: Vec<BaseImage>,
+    }
+}
+
+table! {
+    /// `runtime-variables.toml`
+    RuntimeVariables {
+        /// Month of the last look at the sources.
+        date: String,
+        /// The rows.
+        variable: Vec<RuntimeVariable>,
+    }
+}
+
+impl RuntimeVariables {
+    /// Whether a variable is read by running programs only, so that a build does the same without it.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.variable.iter().any(|row| {
+            row.names.iter().any(|known| known == name)
+                || row.prefixes.iter().any(|prefix| name.starts_with(prefix.as_str()))
+        })
+    }
+}
+
+table! {
+    /// Variables of one program.
+    RuntimeVariable {
+        /// Their names.
+        names: Vec<String>,
+        /// Beginnings of their names.
+        prefixes: Vec<String>,
+        /// Where the facts come from.
+        source: String,
     }
 }
 

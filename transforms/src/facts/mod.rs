@@ -9,7 +9,7 @@ pub use packages::{Action, CommandOption, PackageCommand, package_command, packa
 pub use shell_state::{Leak, leaks, leaks_of, sets_errexit};
 
 use dfix_syntax::{Dockerfile, Instruction, Kind, Stage};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// The shell that runs commands in shell form.
@@ -249,6 +249,17 @@ impl Facts {
         seen.iter().rev().find(|definition| definition.env).or_else(|| seen.last())
     }
 
+    /// The variables that an instruction of a stage sees, by name.
+    #[must_use]
+    pub fn variables(&self, stage: usize, index: usize) -> BTreeMap<&str, &Definition> {
+        let definitions = self.stages.get(stage).map(|stage| &stage.definitions);
+        definitions
+            .into_iter()
+            .flat_map(HashMap::keys)
+            .filter_map(|name| Some((name.as_str(), self.variable(stage, index, name)?)))
+            .collect()
+    }
+
     /// Whether a variable has a value other than the empty one at an instruction.
     #[must_use]
     pub fn is_set(&self, index: usize, name: &str) -> bool {
@@ -261,10 +272,7 @@ impl Facts {
     /// A text with its variables replaced by what is known at an instruction; quotes removed.
     #[must_use]
     pub fn expand_at(&self, stage: usize, index: usize, text: &str) -> Option<String> {
-        expand(text, |name| match self.variable(stage, index, name) {
-            Some(definition) => Some(definition.value.clone()),
-            None => None,
-        })
+        expand(text, |name| Some(self.variable(stage, index, name)?.value.clone()))
     }
 
     /// Like [`expand_at`](Self::expand_at), but `None` where a variable is not defined in the file: the base
