@@ -82,13 +82,18 @@ pub struct Instruction(Arc<Inner>);
 
 struct Inner {
     lead: String,
+    line: usize,
+    body: Arc<Body>,
+}
+
+/// What stays the same under other comments and on another line, the parsed script included.
+struct Body {
     text: String,
     logical: LogicalText,
     parsed: Parsed,
     heredocs: Vec<HereDocument>,
     escape: char,
-    line: usize,
-    script: OnceLock<Option<ScriptSource>>,
+    script: Arc<OnceLock<Option<ScriptSource>>>,
 }
 
 /// The script of an instruction, and where its bytes stand in the instruction's text.
@@ -107,16 +112,9 @@ impl Instruction {
         escape: char,
         line: usize,
     ) -> Self {
-        Self(Arc::new(Inner {
-            lead: lead.to_owned(),
-            text: text.to_owned(),
-            logical,
-            parsed,
-            heredocs,
-            escape,
-            line,
-            script: OnceLock::new(),
-        }))
+        let text = text.to_owned();
+        let body = Body { text, logical, parsed, heredocs, escape, script: Arc::default() };
+        Self(Arc::new(Inner { lead: lead.to_owned(), line, body: Arc::new(body) }))
     }
 
     /// Reads one instruction, with the comments above it.
@@ -142,43 +140,43 @@ impl Instruction {
     /// The instruction as written, from its line's start to its last newline, here-documents included.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.0.text
+        &self.0.body.text
     }
 
     /// The line that BuildKit makes of it: continuations joined, comments left out.
     #[must_use]
     pub fn logical(&self) -> &LogicalText {
-        &self.0.logical
+        &self.0.body.logical
     }
 
     /// Which instruction it is.
     #[must_use]
     pub fn keyword(&self) -> Keyword {
-        self.0.parsed.name
+        self.0.body.parsed.name
     }
 
     /// The keyword as written.
     #[must_use]
     pub fn written_keyword(&self) -> &str {
-        &self.0.logical.text[self.0.parsed.keyword.clone()]
+        &self.0.body.logical.text[self.0.body.parsed.keyword.clone()]
     }
 
     /// Its arguments.
     #[must_use]
     pub fn kind(&self) -> &Kind {
-        &self.0.parsed.kind
+        &self.0.body.parsed.kind
     }
 
     /// Keyword, flags and arguments with their spans.
     #[must_use]
     pub fn parsed(&self) -> &Parsed {
-        &self.0.parsed
+        &self.0.body.parsed
     }
 
     /// Its flags.
     #[must_use]
     pub fn flags(&self) -> &[Flag] {
-        &self.0.parsed.flags
+        &self.0.body.parsed.flags
     }
 
     /// The value of a flag.
@@ -190,28 +188,29 @@ impl Instruction {
     /// Its arguments as one logical text.
     #[must_use]
     pub fn arguments(&self) -> &str {
-        &self.0.logical.text[self.0.parsed.arguments.clone()]
+        &self.0.body.logical.text[self.0.body.parsed.arguments.clone()]
     }
 
     /// Its here-documents.
     #[must_use]
     pub fn here_documents(&self) -> &[HereDocument] {
-        &self.0.heredocs
+        &self.0.body.heredocs
     }
 
     /// The escape character of its file.
     #[must_use]
     pub fn escape(&self) -> char {
-        self.0.escape
+        self.0.body.escape
     }
 
     /// Comment lines above it and inside its continuations, trimmed, in order.
     pub fn comments(&self) -> impl Iterator<Item = &str> {
-        let inside = self.0.heredocs.first().map_or(self.0.text.len(), |heredoc| heredoc.body.start);
+        let inside =
+            self.0.body.heredocs.first().map_or(self.0.body.text.len(), |heredoc| heredoc.body.start);
         self.0
             .lead
             .lines()
-            .chain(self.0.text[..inside].lines())
+            .chain(self.0.body.text[..inside].lines())
             .map(|line| line.trim_start_matches('\u{feff}').trim())
             .filter(|line| line.starts_with('#'))
     }
@@ -237,26 +236,21 @@ impl Instruction {
     /// The same instruction, its last line ending in `end` (a newline or nothing).
     #[must_use]
     pub fn with_end(&self, end: &str) -> Self {
-        let text = self.0.text.trim_end_matches(['\r', '\n']);
-        let mut inner = self.copied(&self.0.lead, self.0.line);
-        if let Some(inner) = Arc::get_mut(&mut inner.0) {
-            inner.text = format!("{text}{end}");
-        }
-        inner
+        let body = &self.0.body;
+        let text = format!("{}{end}", body.text.trim_end_matches(['\r', '\n']));
+        let body = Body {
+            text,
+            logical: body.logical.clone(),
+            parsed: body.parsed.clone(),
+            heredocs: body.heredocs.clone(),
+            escape: body.escape,
+            script: Arc::clone(&body.script),
+        };
+        Self(Arc::new(Inner { lead: self.0.lead.clone(), line: self.0.line, body: Arc::new(body) }))
     }
 
     fn copied(&self, lead: &str, line: usize) -> Self {
-        let inner = &self.0;
-        Self(Arc::new(Inner {
-            lead: lead.to_owned(),
-            line,
-            text: inner.text.clone(),
-            logical: inner.logical.clone(),
-            parsed: inner.parsed.clone(),
-            heredocs: inner.heredocs.clone(),
-            escape: inner.escape,
-            script: OnceLock::new(),
-        }))
+        Self(Arc::new(Inner { lead: lead.to_owned(), line, body: Arc::clone(&self.0.body) }))
     }
 
     /// The instruction with ranges of its text replaced. The edits are disjoint and in ascending order.
@@ -264,16 +258,16 @@ impl Instruction {
     /// # Errors
     /// When the result is no longer one instruction.
     pub fn edited(&self, edits: &[(Range<usize>, String)]) -> Result<Self, Error> {
-        let mut text = String::with_capacity(self.0.text.len() + 64);
+        let mut text = String::with_capacity(self.0.body.text.len() + 64);
         text.push_str(&self.0.lead);
         let mut at = 0;
         for (range, new) in edits {
-            text.push_str(self.0.text.get(at..range.start).unwrap_or_default());
+            text.push_str(self.0.body.text.get(at..range.start).unwrap_or_default());
             text.push_str(new);
             at = range.end;
         }
-        text.push_str(self.0.text.get(at..).unwrap_or_default());
-        Ok(Self::parse(&text, self.0.escape)?.at_line(self.0.line))
+        text.push_str(self.0.body.text.get(at..).unwrap_or_default());
+        Ok(Self::parse(&text, self.0.body.escape)?.at_line(self.0.line))
     }
 
     /// The command form of RUN, CMD, ENTRYPOINT, HEALTHCHECK CMD.
@@ -288,6 +282,7 @@ impl Instruction {
 
     fn script_source(&self) -> Option<&ScriptSource> {
         self.0
+            .body
             .script
             .get_or_init(|| {
                 let text = self.shell_text()?;
@@ -301,16 +296,16 @@ impl Instruction {
     /// interpreter of its own, and for instructions that run nothing.
     fn shell_text(&self) -> Option<LogicalText> {
         let CommandForm::Shell(range) = self.command()? else { return None };
-        let line = self.0.logical.slice(range.clone());
-        let Some(first) = self.0.heredocs.first() else { return Some(line) };
+        let line = self.0.body.logical.slice(range.clone());
+        let Some(first) = self.0.body.heredocs.first() else { return Some(line) };
         if crate::heredoc::announced(&line.text).len() == 1 && line.text.split_whitespace().count() == 1 {
             let body = self.body_of(first);
             return (!body.text.starts_with("#!")).then_some(body);
         }
         let mut full = line;
-        for heredoc in &self.0.heredocs {
+        for heredoc in &self.0.body.heredocs {
             full.push_made("\n");
-            full.push(&self.0.text[heredoc.body.clone()], heredoc.body.start);
+            full.push(&self.0.body.text[heredoc.body.clone()], heredoc.body.start);
             full.push_made(&heredoc.name);
         }
         Some(full)
@@ -319,7 +314,7 @@ impl Instruction {
     fn body_of(&self, heredoc: &HereDocument) -> LogicalText {
         let mut body = LogicalText::default();
         let mut at = heredoc.body.start;
-        for line in self.0.text[heredoc.body.clone()].split_inclusive('\n') {
+        for line in self.0.body.text[heredoc.body.clone()].split_inclusive('\n') {
             let cut = if heredoc.chomp { line.len() - line.trim_start_matches('\t').len() } else { 0 };
             body.push(&line[cut..], at + cut);
             at += line.len();
@@ -350,7 +345,7 @@ impl Instruction {
 impl fmt::Display for Instruction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.lead)?;
-        f.write_str(&self.0.text)
+        f.write_str(&self.0.body.text)
     }
 }
 
@@ -362,7 +357,9 @@ impl fmt::Debug for Instruction {
 
 impl PartialEq for Instruction {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || (self.0.lead == other.0.lead && self.0.text == other.0.text)
+        Arc::ptr_eq(&self.0, &other.0)
+            || self.0.lead == other.0.lead
+                && (Arc::ptr_eq(&self.0.body, &other.0.body) || self.0.body.text == other.0.body.text)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::options::Options;
 use crate::plan::{Effect, Finding, Findings, Outcome, Plan, Proposal, Safety, Situation, Step, Transform};
 use crate::style::Style;
 use dfix_syntax::Dockerfile;
+use std::collections::HashSet;
 use std::rc::Rc;
 
 /// How often the chain is run until it finds nothing more to do.
@@ -190,6 +191,11 @@ impl Run<'_> {
         if let Some(reading) = settled.reading {
             self.current = Rc::new(reading);
         }
+        // What was declined for the tree as it was has come about after all.
+        let made: HashSet<usize> = settled.kept.iter().map(|&at| proposals[at].line).collect();
+        self.steps.retain(|step| {
+            step.outcome == Outcome::Applied || !made.contains(&step.line) || step.transform != transform.id
+        });
         let mut kept = settled.kept.into_iter().peekable();
         let mut dropped = settled.dropped.into_iter().peekable();
         for (at, proposal) in proposals.into_iter().enumerate() {
@@ -255,12 +261,6 @@ impl Run<'_> {
         evidence: Vec<String>,
         effects: Vec<Effect>,
     ) {
-        if outcome == Outcome::Applied {
-            // What was declined for the tree as it was has come about after all.
-            self.steps.retain(|step| {
-                step.transform != transform.id || step.line != line || step.outcome == Outcome::Applied
-            });
-        }
         self.steps.push(Step { transform: transform.id, line, outcome, safety, message, evidence, effects });
     }
 }
