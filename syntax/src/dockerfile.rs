@@ -210,7 +210,7 @@ fn collect_from(parsed: &Parsed, at: usize, found: &mut Vec<(usize, String)>) {
             _ => {}
         }
     }
-    if let Kind::Onbuild(inner) = &parsed.kind {
+    if let Kind::Onbuild(Some(inner)) = &parsed.kind {
         collect_from(inner, at, found);
     }
 }

@@ -1,6 +1,6 @@
 //! Here-documents of RUN, COPY and ADD.
 
-use crate::words;
+use crate::lex;
 use std::ops::Range;
 
 /// A here-document (`<<EOF`): its redirection, and the lines up to its terminator.
@@ -26,6 +26,8 @@ pub(crate) struct Announced {
     pub expand: bool,
     pub chomp: bool,
     pub descriptor: u32,
+    /// Whether white space stands behind `<<`.
+    pub spaced: bool,
 }
 
 /// The here-documents that the words of `line` announce (`heredocsFromLine` of BuildKit).
@@ -33,14 +35,21 @@ pub(crate) fn announced(line: &str) -> Vec<Announced> {
     if !line.contains("<<") {
         return Vec::new();
     }
-    words::split_strict(line).unwrap_or_default().into_iter().filter_map(announced_by).collect()
+    lex::words(line).unwrap_or_default().into_iter().filter_map(announced_by).collect()
 }
 
-/// BuildKit's `^(\d*)<<(-?)([^<]*)$`, the rest being one word.
+/// Whether a line is the word that announces a here-document, and nothing else.
+pub(crate) fn is_alone(line: &str) -> bool {
+    matches!(lex::words(line).as_deref(), Some([word]) if announced_by(word).is_some())
+}
+
+/// BuildKit's `^(\d*)<<(-?)\s*([^<]*)$`, the rest being one word.
 fn announced_by(word: &str) -> Option<Announced> {
     let digits = word.len() - word.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let rest = word[digits..].strip_prefix("<<")?;
     let (chomp, rest) = rest.strip_prefix('-').map_or((false, rest), |rest| (true, rest));
+    let spaced = rest.starts_with(char::is_whitespace);
+    let rest = rest.trim_start();
     if rest.is_empty() || rest.contains('<') {
         return None;
     }
@@ -58,6 +67,8 @@ fn announced_by(word: &str) -> Option<Announced> {
     if name.is_empty() {
         return None;
     }
-    let expand = name == rest;
-    Some(Announced { name, expand, chomp, descriptor: word[..digits].parse().unwrap_or(0) })
+    let quotes = |text: &str| text.matches(['\'', '"']).count();
+    let expand = quotes(&name) == quotes(rest);
+    let descriptor = word[..digits].parse().unwrap_or(0);
+    Some(Announced { name, expand, chomp, descriptor, spaced })
 }

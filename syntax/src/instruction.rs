@@ -298,7 +298,7 @@ impl Instruction {
         let CommandForm::Shell(range) = self.command()? else { return None };
         let line = self.0.body.logical.slice(range.clone());
         let Some(first) = self.0.body.heredocs.first() else { return Some(line) };
-        if crate::heredoc::announced(&line.text).len() == 1 && line.text.split_whitespace().count() == 1 {
+        if crate::heredoc::is_alone(&line.text) {
             let body = self.body_of(first);
             return (!body.text.starts_with("#!")).then_some(body);
         }

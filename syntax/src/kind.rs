@@ -78,8 +78,9 @@ pub enum Kind {
     Label(Vec<ArgumentPair>),
     /// `MAINTAINER`
     Maintainer(Word),
-    /// `ONBUILD` and the instruction it holds back.
-    Onbuild(Box<Parsed>),
+    /// `ONBUILD` and the instruction it holds back; `None` where that can't be understood, which only the
+    /// build of an image on top of this one finds out.
+    Onbuild(Option<Box<Parsed>>),
     /// `RUN`
     Run(CommandForm),
     /// `SHELL`
@@ -139,7 +140,7 @@ impl Parsed {
         match &self.kind {
             Kind::Add(transfer) | Kind::Copy(transfer) => !transfer.json,
             Kind::Run(form) => matches!(form, CommandForm::Shell(_)),
-            Kind::Onbuild(inner) => inner.can_contain_here_document(),
+            Kind::Onbuild(Some(inner)) => inner.can_contain_here_document(),
             _ => false,
         }
     }
@@ -151,20 +152,25 @@ fn trim(text: &str, range: Range<usize>) -> Range<usize> {
     start..start + part.trim().len()
 }
 
-/// Takes leading `--name[=value]` words off (`extractBuilderFlags` of BuildKit).
+/// Takes leading `--name[=value]` words off (`extractBuilderFlags` of BuildKit, which goes by bytes: only
+/// white space of ASCII counts).
 fn flags(text: &str, range: Range<usize>) -> (Vec<Flag>, Range<usize>) {
     let mut flags = Vec::new();
-    let mut rest = trim(text, range);
+    let mut rest = skip_space(text, range);
     while text[rest.clone()].starts_with("--") {
-        // Flags are unquoted with a backslash, whatever the escape character of the file.
-        let Some(word) = words::split(text, rest.clone(), '\\').into_iter().next() else { break };
-        rest = trim(text, word.span.end..rest.end);
+        let word = words::flag(text, rest.clone());
+        rest = skip_space(text, word.span.end..rest.end);
         if word.raw == "--" {
             break;
         }
         flags.push(Flag::of(&word));
     }
     (flags, rest)
+}
+
+fn skip_space(text: &str, range: Range<usize>) -> Range<usize> {
+    let part = &text[range.clone()];
+    range.start + (part.len() - part.trim_start_matches(is_space).len())..range.end
 }
 
 fn kind(text: &str, name: Keyword, arguments: &Range<usize>, escape: char) -> Result<Kind, Problem> {
@@ -220,7 +226,14 @@ fn onbuild(text: &str, arguments: &Range<usize>, escape: char) -> Result<Kind, P
         Some(name @ (Keyword::From | Keyword::Maintainer)) => {
             Err(build(format!("{name} isn't allowed as an ONBUILD trigger")))
         }
-        _ => Ok(Kind::Onbuild(Box::new(Parsed::within(text, arguments.clone(), escape)?))),
+        name => match Parsed::within(text, arguments.clone(), escape) {
+            Ok(inner) => Ok(Kind::Onbuild(Some(Box::new(inner)))),
+            // With a here-document, what the lines behind it are depends on the instruction.
+            Err((ErrorKind::Build, _)) if name.is_none() || !written.contains("<<") => {
+                Ok(Kind::Onbuild(None))
+            }
+            Err(problem) => Err(problem),
+        },
     }
 }
 
@@ -243,7 +256,7 @@ fn command(text: &str, arguments: &Range<usize>) -> Result<CommandForm, Problem>
 fn healthcheck(text: &str, arguments: &Range<usize>) -> Result<Kind, Problem> {
     let written = &text[arguments.clone()];
     let end = written.find(is_space).unwrap_or(written.len());
-    let rest = trim(text, arguments.start + end..arguments.end);
+    let rest = skip_space(text, arguments.start + end..arguments.end);
     match written[..end].to_ascii_uppercase().as_str() {
         "NONE" if rest.is_empty() => Ok(Kind::Healthcheck(Healthcheck::None)),
         "NONE" => Err(build("HEALTHCHECK NONE takes no arguments")),
@@ -276,7 +289,8 @@ impl Transfer {
 }
 
 /// The strings of a JSON array; `None` when it isn't one. An array of other things is an error of the parser.
-/// What follows the array is ignored, as BuildKit's decoder does.
+/// What follows the array is ignored, as older versions of BuildKit do; newer ones make the whole a text for
+/// the shell.
 fn json_array(text: &str) -> Result<Option<Vec<String>>, Problem> {
     if !text.starts_with('[') {
         return Ok(None);
@@ -311,7 +325,7 @@ fn pairs(
             + text[first.span.start..arguments.end]
                 .find(is_space)
                 .unwrap_or(arguments.end - first.span.start);
-        let value = trim(text, end..arguments.end);
+        let value = skip_space(text, end..arguments.end);
         if value.is_empty() {
             return Err((ErrorKind::Grammar, format!("{name} must have two arguments")));
         }
@@ -376,5 +390,14 @@ mod tests {
         assert!(refused(&format!("{}RUN ls", "ONBUILD ".repeat(100_000))).starts_with("Chaining ONBUILD"));
         assert_eq!(refused("ONBUILD from a"), "FROM isn't allowed as an ONBUILD trigger");
         assert!(Parsed::of("onbuild run ls", '\\').is_ok());
+    }
+
+    #[test]
+    fn onbuild_does_not_look_at_what_only_another_build_runs() {
+        for text in ["ONBUILD COPPY a b", "ONBUILD ARG", "ONBUILD COPY a", "ONBUILD SHELL bash"] {
+            assert!(matches!(Parsed::of(text, '\\'), Ok(Parsed { kind: Kind::Onbuild(None), .. })), "{text}");
+        }
+        // The parser looks into it, and refuses what it can't split.
+        assert_eq!(Parsed::of("ONBUILD ENV A", '\\').unwrap_err().1, "ENV must have two arguments");
     }
 }

@@ -13,6 +13,7 @@ mod heredoc;
 mod image;
 mod instruction;
 mod kind;
+mod lex;
 mod reader;
 pub mod shell;
 mod span;

@@ -7,6 +7,7 @@ use crate::heredoc::{self, HereDocument};
 use crate::instruction::Instruction;
 use crate::kind::Parsed;
 use crate::span::LogicalText;
+use std::collections::HashSet;
 
 /// What a file was split into.
 pub(crate) struct Read {
@@ -27,6 +28,8 @@ pub(crate) struct Reader<'a> {
     escape: char,
     directives: Vec<Directive>,
     directives_done: bool,
+    /// Terminators of here-documents that were looked for to the end of the file in vain.
+    absent: HashSet<(String, bool)>,
 }
 
 const DIRECTIVES: [&str; 3] = ["syntax", "escape", "check"];
@@ -34,12 +37,13 @@ const DIRECTIVES: [&str; 3] = ["syntax", "escape", "check"];
 impl<'a> Reader<'a> {
     /// A reader of a whole file.
     pub fn of_file(text: &'a str) -> Self {
-        Self { text, at: 0, line: 0, escape: '\\', directives: Vec::new(), directives_done: false }
+        Self { directives_done: false, ..Self::of_part(text, '\\') }
     }
 
     /// A reader of text from the middle of a file, where directives are comments.
     pub fn of_part(text: &'a str, escape: char) -> Self {
-        Self { text, at: 0, line: 0, escape, directives: Vec::new(), directives_done: true }
+        let (directives, absent) = (Vec::new(), HashSet::new());
+        Self { text, at: 0, line: 0, escape, directives, directives_done: true, absent }
     }
 
     pub fn read(mut self) -> Result<Read, Error> {
@@ -47,12 +51,9 @@ impl<'a> Reader<'a> {
         let mut offsets = Vec::new();
         let mut lead = 0;
         while let Some((start, line)) = self.next_line() {
-            let body = line.trim_start_matches('\u{feff}').trim_start();
+            let body = without_mark(start, line).trim_start();
             if body.is_empty() || body.starts_with('#') {
-                self.directive(
-                    start,
-                    line.trim_end_matches(['\r', '\n']).trim_start_matches('\u{feff}').trim_start(),
-                )?;
+                self.directive(start, body.trim_end_matches(['\r', '\n']))?;
                 continue;
             }
             self.directives_done = true;
@@ -119,8 +120,8 @@ impl<'a> Reader<'a> {
         let number = self.line;
         let mut logical = LogicalText::default();
         let first = line.trim_end_matches(['\r', '\n']);
-        // Leading white space is not part of the line; a byte order mark only stands in the first one.
-        let indent = first.len() - first.trim_start_matches('\u{feff}').trim_start().len();
+        // Leading white space is not part of the line.
+        let indent = first.len() - without_mark(start, first).trim_start().len();
         let mut open = self.push_line(&mut logical, &first[indent..], indent);
         while open {
             let Some((offset, line)) = self.next_line() else { break };
@@ -160,36 +161,54 @@ impl<'a> Reader<'a> {
         }
         let mut documents = Vec::new();
         for announced in heredoc::announced(&logical.text) {
-            let body = self.at - start;
-            loop {
-                let Some((offset, line)) = self.next_line() else {
-                    return Err(
-                        self.error(start, format!("unterminated heredoc: no line \"{}\"", announced.name))
-                    );
-                };
-                let line = line.trim_end_matches(['\r', '\n']);
-                let line = if announced.chomp { line.trim_start_matches('\t') } else { line };
-                if line == announced.name {
-                    documents.push(HereDocument {
-                        name: announced.name,
-                        expand: announced.expand,
-                        chomp: announced.chomp,
-                        descriptor: announced.descriptor,
-                        body: body..offset - start,
-                        terminator: offset - start..self.at - start,
-                    });
-                    break;
+            let (line_at, line_number) = (self.at, self.line);
+            let key = (announced.name.clone(), announced.chomp);
+            let known = announced.spaced && self.absent.contains(&key);
+            match (!known).then(|| self.here_document(&announced, start)).flatten() {
+                Some(document) => documents.push(document),
+                // Older versions know no here-document with white space behind `<<`, and `$(( 1 << 2 ))`
+                // looks like one.
+                None if announced.spaced => {
+                    self.absent.insert(key);
+                    (self.at, self.line) = (line_at, line_number);
                 }
+                None => return Err(self.error(start, "unterminated heredoc")),
             }
         }
         Ok(documents)
     }
+
+    /// Reads the lines of a here-document. `None` where its terminator does not come.
+    fn here_document(&mut self, announced: &heredoc::Announced, start: usize) -> Option<HereDocument> {
+        let body = self.at - start;
+        loop {
+            let (offset, line) = self.next_line()?;
+            let line = line.trim_end_matches(['\r', '\n']);
+            let line = if announced.chomp { line.trim_start_matches('\t') } else { line };
+            if line == announced.name {
+                return Some(HereDocument {
+                    name: announced.name.clone(),
+                    expand: announced.expand,
+                    chomp: announced.chomp,
+                    descriptor: announced.descriptor,
+                    body: body..offset - start,
+                    terminator: offset - start..self.at - start,
+                });
+            }
+        }
+    }
 }
 
-/// BuildKit's `^#\s*([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$`.
+/// A line without the byte order mark that the first one of a file may have.
+fn without_mark(start: usize, line: &str) -> &str {
+    line.strip_prefix('\u{feff}').filter(|_| start == 0).unwrap_or(line)
+}
+
+/// BuildKit's `^([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$` behind a `#` and white space. Its `\s` is ASCII.
 fn parse_directive(line: &str) -> Option<(&str, &str)> {
-    let (name, value) = line.strip_prefix('#')?.split_once('=')?;
-    let (name, value) = (name.trim(), value.trim());
+    const SPACE: [char; 5] = ['\t', '\n', '\x0c', '\r', ' '];
+    let (name, value) = line.strip_prefix('#')?.trim_start().split_once('=')?;
+    let (name, value) = (name.trim_end_matches(SPACE), value.trim_matches(SPACE));
     let well_named = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.chars().all(|c| c.is_ascii_alphanumeric());
     (well_named && !value.is_empty()).then_some((name, value))

@@ -96,10 +96,11 @@ pub(crate) fn split(text: &str, range: Range<usize>, escape: char) -> Vec<Word> 
         match quote {
             None if c == '\'' || c == '"' => quote = Some(c),
             Some(open) if c == open => quote = None,
-            // In single quotes the escape character stands for itself, but for BuildKit's `parseWords`
-            // it still protects what follows, and so it must here to split where BuildKit splits.
-            _ if c == escape && quote != Some('\'') => {
-                chars.next();
+            // It protects what follows, everywhere but in single quotes; at the end it means nothing.
+            _ if c == escape && quote != Some('\'') && chars.next().is_none() => {
+                if let Some(from) = start.take().filter(|from| *from < at) {
+                    words.push(word(text, from..at));
+                }
             }
             _ => {}
         }
@@ -133,41 +134,21 @@ pub(crate) fn split_plain(text: &str, range: Range<usize>) -> Vec<Word> {
     words
 }
 
-/// Splits as BuildKit's `shell.Lex.ProcessWords` does with raw quotes, or `None` where that fails
-/// (an unclosed quote).
-pub(crate) fn split_strict(text: &str) -> Option<Vec<&str>> {
-    let mut words = Vec::new();
-    let mut start = None;
-    let mut chars = text.char_indices();
+/// The flag at the start of `text[range]`: up to white space outside quotes, in which a backslash protects
+/// what follows, whatever the escape character of the file.
+pub(crate) fn flag(text: &str, range: Range<usize>) -> Word {
+    let mut quote: Option<char> = None;
+    let mut chars = text[range.clone()].char_indices();
     while let Some((at, c)) = chars.next() {
-        if c.is_whitespace() {
-            if let Some(from) = start.take() {
-                words.push(&text[from..at]);
-            }
-            continue;
-        }
-        start.get_or_insert(at);
-        match c {
-            '\'' => {
-                chars.by_ref().find(|(_, c)| *c == '\'')?;
-            }
-            '"' => loop {
-                match chars.next()?.1 {
-                    '"' => break,
-                    '\\' => {
-                        chars.next()?;
-                    }
-                    _ => {}
-                }
-            },
-            '\\' => {
+        match quote {
+            None if is_space(c) => return word(text, range.start..range.start + at),
+            None if c == '\'' || c == '"' => quote = Some(c),
+            Some(open) if c == open => quote = None,
+            _ if c == '\\' => {
                 chars.next();
             }
             _ => {}
         }
     }
-    if let Some(from) = start {
-        words.push(&text[from..]);
-    }
-    Some(words)
+    word(text, range)
 }
