@@ -132,9 +132,9 @@ fn propose(situation: Situation<'_>, walk: &Walk) -> Option<(Proposal, usize)> {
         added.extend(above.iter().cloned());
         let mut below = Vec::new();
         match &parts {
-            Some((head, tail)) if at == *last => {
-                above.push(head.with_lead(instruction.lead()));
-                below.push(tail.clone());
+            Some(parts) if at == *last => {
+                above.push(parts.head.with_lead(instruction.lead()));
+                below.push(parts.tail.clone());
             }
             _ => above.push(instruction),
         }
@@ -150,8 +150,8 @@ fn propose(situation: Situation<'_>, walk: &Walk) -> Option<(Proposal, usize)> {
         .map(|copied| Effect::Moved(instruction_text(&tree.instructions[copied.at])))
         .chain(added.iter().map(|copy| Effect::Added(instruction_text(copy))))
         .collect();
-    if let Some((head, tail)) = &parts {
-        effects.extend(cut::effects(&tree.instructions[*last], head, tail));
+    if let Some(parts) = &parts {
+        effects.extend(cut::effects(&tree.instructions[*last], parts));
     }
     Some((
         Proposal {
