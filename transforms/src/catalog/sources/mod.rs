@@ -10,4 +10,4 @@ mod walk;
 pub(super) use copied::Copied;
 pub(super) use moving::{blank_lines, move_below};
 pub(super) use reading::{Crossing, Need, Reading, RunUse, Scene};
-pub(super) use walk::{End, Walk, empties_cache, is_repeatable, is_start, use_of, walk};
+pub(super) use walk::{End, NEAR, Walk, empties_cache, is_repeatable, is_start, last_copies, use_of, walk};

@@ -12,6 +12,15 @@ use dfix_syntax::{Instruction, Kind, variables_of};
 /// More COPYs are not moved together: each of them is compared with each.
 const MOST_COPIES: usize = 64;
 
+/// How far a look goes up or down a stage for what has to do with an installation. Further away than any file
+/// of a person needs, so that the cost grows with the length of a file and not with its square.
+pub(crate) const NEAR: usize = 256;
+
+/// The last COPYs of a list: those that count for what stands behind them.
+pub(crate) fn last_copies(kept: &[Copied]) -> Vec<Copied> {
+    kept[kept.len().saturating_sub(MOST_COPIES)..].to_vec()
+}
+
 /// Where a walk led.
 #[derive(Debug)]
 pub(crate) struct Walk {
@@ -409,6 +418,8 @@ fn only_manifests(copied: &Copied) -> bool {
         let is_one = |known: &String| {
             known == name
                 || known.trim_end_matches('*') == name.trim_end_matches('*')
+                // `package*`
+                || name.strip_suffix('*').is_some_and(|stem| !stem.is_empty() && known.starts_with(stem))
                 || path
                     .strip_suffix(known.as_str())
                     .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
