@@ -1,7 +1,7 @@
 //! Build arguments that differ with every build (`ARG GIT_SHA`): each RUN behind one is done anew.
 
 use super::apart;
-use crate::catalog::sources::{Copied, RunUse, move_below, use_of};
+use crate::catalog::sources::{Copied, RunUse, last_copies, move_below, use_of};
 use crate::check::instruction_text;
 use crate::edit::Change;
 use crate::facts::StageFacts;
@@ -46,7 +46,7 @@ fn sink(
     let tree = situation.tree;
     let mut names = vec![name.to_owned()];
     let mut group = vec![start];
-    let mut kept = kept.to_vec();
+    let mut kept = last_copies(kept);
     let mut last = None;
     for at in start + 1..end {
         let instruction = &tree.instructions[at];
@@ -76,7 +76,7 @@ fn sink(
             continue;
         }
         match instruction.kind() {
-            Kind::Run(_) => match use_of(situation, at, kept.clone(), apart) {
+            Kind::Run(_) => match use_of(situation, at, last_copies(&kept), apart) {
                 Some(RunUse::Apart { worth }) => {
                     if worth {
                         last = Some((at, group.clone()));

@@ -2,12 +2,14 @@
 
 mod arguments;
 
-use super::sources::{Copied, End, Reading, RunUse, Scene, Walk, is_start, move_below, walk};
+use super::sources::{
+    Copied, End, NEAR, Reading, RunUse, Scene, Walk, is_start, last_copies, move_below, walk,
+};
 use super::split_dependency_copy::look;
 use crate::check::instruction_text;
 use crate::edit::Change;
 use crate::facts::{Action, PackageCommand, package_commands};
-use crate::plan::{Effect, Findings, Proposal, Safety, Situation};
+use crate::plan::{Effect, Finding, Findings, Proposal, Safety, Situation};
 use dfix_syntax::Keyword;
 
 pub(crate) fn find(situation: Situation<'_>, findings: &mut Findings) {
@@ -15,10 +17,11 @@ pub(crate) fn find(situation: Situation<'_>, findings: &mut Findings) {
         let range = stage.stage.instructions.clone();
         let mut kept: Vec<Copied> = Vec::new();
         let mut declined = 0;
+        let found = findings.0.len();
         let mut at = range.start + 1;
         while at < range.end {
             if let Some(start) = is_start(situation, at, true) {
-                let walk = walk(situation, start, range.end, kept.clone(), true, apart);
+                let walk = walk(situation, start, range.end, last_copies(&kept), true, apart);
                 if let Some((proposal, last)) = propose(situation, &walk) {
                     findings.propose(proposal);
                     kept.extend(walk.moved.into_iter().filter(|copied| copied.at <= last));
@@ -34,7 +37,10 @@ pub(crate) fn find(situation: Situation<'_>, findings: &mut Findings) {
             }
             at += 1;
         }
-        arguments::find(situation, stage, findings);
+        // What stands elsewhere by now is for the next round.
+        if !findings.0[found..].iter().any(|finding| matches!(finding, Finding::Propose(_))) {
+            arguments::find(situation, stage, findings);
+        }
     }
 }
 
@@ -99,7 +105,7 @@ fn report(
     if *stopped < declined {
         return None;
     }
-    let install = (*stopped + 1..end).find(|&at| {
+    let install = (*stopped + 1..end.min(*stopped + NEAR)).find(|&at| {
         let run = tree.instructions[at].keyword() == Keyword::Run;
         tree.instructions[at].script().filter(|_| run).and_then(Result::ok).is_some_and(|script| {
             package_commands(script)

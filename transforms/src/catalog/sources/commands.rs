@@ -179,9 +179,7 @@ pub(super) fn first_words(simple: &SimpleCommand) -> String {
 impl Place<'_> {
     /// Whether the working directory is where a COPY writes.
     fn works_in(self, copied: &Copied) -> bool {
-        self.folder.is_none_or(|folder| {
-            below(folder, &copied.destination).is_some() && copied.concerns(self.situation.context, folder)
-        })
+        self.folder.is_none_or(|folder| copied.lies_around(self.situation.context, folder))
     }
 
     /// Whether a word may be the path of something copied. `paths`: also where it doesn't look like one.

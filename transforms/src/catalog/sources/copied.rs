@@ -80,7 +80,7 @@ impl Copied {
                 || written.ends_with(['/', '.'])
                 || written.is_empty()
                 || place.workdir.as_deref().is_some_and(|folder| below(folder, &destination).is_some())
-                || COMMANDS.folders.iter().any(|folder| *folder == destination);
+                || COMMANDS.folders.contains(&destination);
             sources.extend(resolve(situation.context, &path, &source, &destination, folder_form));
         }
         if sources.is_empty() {
@@ -188,11 +188,22 @@ impl Copied {
         })
     }
 
+    /// Whether something that it copies may lie in a folder of the image, or in one above it.
+    pub fn lies_around(&self, context: Option<&BuildContext>, folder: &str) -> bool {
+        self.sources.iter().any(|source| match source {
+            Source::File(_, target) => {
+                let parent = target.rsplit_once('/').map_or("", |(parent, _)| parent);
+                if parent.is_empty() { folder == "/" } else { below(folder, parent).is_some() }
+            }
+            _ => below(folder, &self.destination).is_some() && self.concerns(context, folder),
+        })
+    }
+
     /// Whether a folder above both paths may only be there because COPY makes those above its destination.
     fn makes_folder(&self, target: &str, path: &str) -> bool {
         let common = common_folder(target, path);
         let there = common == "/"
-            || COMMANDS.folders.iter().any(|folder| *folder == common)
+            || COMMANDS.folders.contains(&common)
             || self.folder.as_deref().is_some_and(|folder| below(folder, &common).is_some());
         !there
     }

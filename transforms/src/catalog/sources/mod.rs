@@ -3,10 +3,11 @@
 
 mod commands;
 mod copied;
+mod moving;
+mod reading;
 mod walk;
 
 pub(super) use copied::Copied;
-pub(super) use walk::{
-    Crossing, End, Need, Reading, RunUse, Scene, Walk, blank_lines, is_repeatable, is_start, move_below,
-    use_of, walk,
-};
+pub(super) use moving::{blank_lines, move_below};
+pub(super) use reading::{Crossing, Need, Reading, RunUse, Scene};
+pub(super) use walk::{End, NEAR, Walk, empties_cache, is_repeatable, is_start, last_copies, use_of, walk};

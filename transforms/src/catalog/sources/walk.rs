@@ -2,8 +2,9 @@
 
 use super::commands::{self, Place};
 use super::copied::{Copied, target};
-use crate::facts::{Action, PackageCommand, join, leaks_of, package_command};
-use crate::knowledge::{PACKAGE_MANAGERS, PackageManager};
+use super::reading::{Crossing, Look, Reading, RunUse, Scene};
+use crate::facts::{Action, join, leaks_of, package_command};
+use crate::knowledge::PACKAGE_MANAGERS;
 use crate::plan::{BadManifest, Situation};
 use dfix_syntax::shell::{CompoundKind, Element, Joint, Script, SimpleCommand};
 use dfix_syntax::{Instruction, Kind, variables_of};
@@ -11,58 +12,13 @@ use dfix_syntax::{Instruction, Kind, variables_of};
 /// More COPYs are not moved together: each of them is compared with each.
 const MOST_COPIES: usize = 64;
 
-/// A file or folder of the build context that an install reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Need {
-    /// Its path in the image.
-    pub image: String,
-    /// Its path in the context.
-    pub context: String,
-}
+/// How far a look goes up or down a stage for what has to do with an installation. Further away than any file
+/// of a person needs, so that the cost grows with the length of a file and not with its square.
+pub(crate) const NEAR: usize = 256;
 
-/// An installation and what it reads.
-#[derive(Debug, Clone)]
-pub(crate) struct Crossing {
-    /// The package manager.
-    pub manager: &'static PackageManager,
-    /// What it reads of what is copied.
-    pub needs: Vec<Need>,
-    /// What was looked at.
-    pub evidence: Vec<String>,
-    /// What could not be looked at.
-    pub unproven: Option<String>,
-    /// The option with which the same command leaves the project itself out. Without it the command needs
-    /// the sources.
-    pub first_with: Option<&'static str>,
-}
-
-/// What a command has to do with the sources.
-#[derive(Debug, Clone)]
-pub(crate) enum Reading {
-    /// Nothing.
-    Nothing,
-    /// It installs, and reads no more than some files.
-    Install(Box<Crossing>),
-    /// It uses them, or may.
-    Sources(String),
-    /// It installs, and something that a person can change stands in the way.
-    Obstacle(String),
-    /// It installs by a file that can't be read.
-    Broken(BadManifest),
-}
-
-/// What a RUN has to do with the sources.
-#[derive(Debug, Clone)]
-pub(crate) enum RunUse {
-    /// Nothing. Whether running it again costs something.
-    Apart {
-        /// Whether it installs, fetches or makes users.
-        worth: bool,
-    },
-    /// It installs.
-    Installs(Vec<Crossing>),
-    /// Its first pipelines install; the one with this index uses the sources.
-    Splits(usize, Vec<Crossing>),
+/// The last COPYs of a list: those that count for what stands behind them.
+pub(crate) fn last_copies(kept: &[Copied]) -> Vec<Copied> {
+    kept[kept.len().saturating_sub(MOST_COPIES)..].to_vec()
 }
 
 /// Where a walk led.
@@ -90,24 +46,6 @@ pub(crate) enum End {
     /// A file can't be read.
     Broken(BadManifest),
 }
-
-/// What is known where a command stands.
-#[derive(Clone, Copy)]
-pub(crate) struct Scene<'a> {
-    /// The tree and all about it.
-    pub situation: Situation<'a>,
-    /// Index of the RUN.
-    pub at: usize,
-    /// The working directory.
-    pub folder: Option<&'a str>,
-    /// COPYs that would stand below it.
-    pub moved: &'a [Copied],
-    /// COPYs that stay above it.
-    pub kept: &'a [Copied],
-}
-
-/// Looks at an installation.
-pub(crate) type Look = fn(Scene<'_>, &PackageCommand<'_>) -> Reading;
 
 /// Whether a COPY can be one to go down: nothing that tools look at without being told.
 pub(crate) fn is_start(situation: Situation<'_>, at: usize, manifests: bool) -> Option<Copied> {
@@ -445,8 +383,20 @@ pub(crate) fn is_repeatable(simple: &SimpleCommand) -> bool {
         && simple.redirections.is_empty()
 }
 
+/// Whether a command empties the cache of an installation of the project. It can as well do so right behind it.
+pub(crate) fn empties_cache(index: usize, simple: &SimpleCommand) -> bool {
+    package_command(index, simple).is_some_and(|command| {
+        command.action == Action::Clean && !command.manager.system && !command.computed
+    }) && simple.enclosures.is_empty()
+        && !simple.in_pipeline
+        && simple.redirections.is_empty()
+}
+
 /// Whether a command takes away again what an earlier one of its script has made.
 fn removes(index: usize, simple: &SimpleCommand) -> bool {
+    if empties_cache(index, simple) {
+        return false;
+    }
     if let Some(command) = package_command(index, simple) {
         let verb = command.verb();
         return command.action == Action::Clean
@@ -468,6 +418,8 @@ fn only_manifests(copied: &Copied) -> bool {
         let is_one = |known: &String| {
             known == name
                 || known.trim_end_matches('*') == name.trim_end_matches('*')
+                // `package*`
+                || name.strip_suffix('*').is_some_and(|stem| !stem.is_empty() && known.starts_with(stem))
                 || path
                     .strip_suffix(known.as_str())
                     .is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
@@ -477,50 +429,4 @@ fn only_manifests(copied: &Copied) -> bool {
             || matches!(name, "setup.py" | "setup.cfg")
     };
     copied.paths().into_iter().all(known)
-}
-
-/// The blank lines at the head of a lead.
-pub(crate) fn blank_lines(lead: &str) -> &str {
-    let end = lead.split_inclusive('\n').take_while(|line| line.trim().is_empty()).map(str::len).sum();
-    &lead[..end]
-}
-
-/// The instructions from the first of `moved` to `last`, those of `moved` behind the others. `with` gives what
-/// comes instead of one that stays: what stands above those, and what below.
-pub(crate) fn move_below(
-    situation: Situation<'_>,
-    moved: &[usize],
-    last: usize,
-    mut with: impl FnMut(usize) -> Option<(Vec<Instruction>, Vec<Instruction>)>,
-) -> Option<Vec<Instruction>> {
-    let tree = situation.tree;
-    let first = *moved.first()?;
-    let mut above = Vec::new();
-    let mut below = Vec::new();
-    for at in first..=last {
-        if moved.contains(&at) {
-            continue;
-        }
-        let (before, after) = with(at)?;
-        above.extend(before);
-        below.extend(after);
-    }
-    // Paragraphs stay where they are; a comment keeps its blank line.
-    let lead = tree.instructions[first].lead().to_owned();
-    let mut sunk: Vec<Instruction> = moved.iter().map(|&at| tree.instructions[at].clone()).collect();
-    let blank = blank_lines(&lead).to_owned();
-    if let (Some(top), Some(copy)) = (above.first_mut(), sunk.first_mut()) {
-        let own = top.lead().to_owned();
-        let own_blank = blank_lines(&own);
-        let commented = own != own_blank;
-        if !commented || blank.len() > own_blank.len() {
-            *top = top.with_lead(&format!("{blank}{}", &own[own_blank.len()..]));
-        }
-        if lead == blank {
-            *copy = copy.with_lead(own_blank);
-        }
-    }
-    above.extend(sunk);
-    above.extend(below);
-    Some(above)
 }

@@ -1,11 +1,23 @@
 //! A RUN that installs and then uses the sources, as two.
 
 use super::texts;
-use crate::catalog::sources::is_repeatable;
+use crate::catalog::run_edit::RunEdit;
+use crate::catalog::sources::{empties_cache, is_repeatable};
+use crate::check::command_text;
 use crate::plan::{Effect, Situation};
 use crate::style::script_in_text;
 use dfix_syntax::Instruction;
 use dfix_syntax::shell::Element;
+
+/// A RUN in two.
+pub(super) struct Parts {
+    /// What goes above the sources.
+    pub head: Instruction,
+    /// What stays below them.
+    pub tail: Instruction,
+    /// Commands of the end that are brought into the first part.
+    brought: Vec<String>,
+}
 
 /// Cuts the chain of `&&` of a RUN before a pipeline. What changes the shell in the first part (`cd`, `set`) is
 /// given in the second, too. `first_with`: the command at the cut stands in both, in the first with this option.
@@ -14,7 +26,7 @@ pub(super) fn cut(
     at: usize,
     pipeline: usize,
     first_with: Option<&str>,
-) -> Option<(Instruction, Instruction)> {
+) -> Option<Parts> {
     let instruction = &situation.tree.instructions[at];
     let escape = situation.style.escape;
     let newline = situation.style.newline;
@@ -69,14 +81,34 @@ pub(super) fn cut(
     let tail = format!("{comments}{prefix}{again}{}", &text[tail_start..]);
     let head = Instruction::parse(&head, escape).ok()?.at_line(instruction.line());
     let tail = Instruction::parse(&tail, escape).ok()?.at_line(instruction.line());
-    Some((head, tail))
+    bring_cleaning(situation, head, tail)
+}
+
+/// What empties the cache of the installation goes with it: in another layer it would save nothing.
+fn bring_cleaning(situation: Situation<'_>, head: Instruction, tail: Instruction) -> Option<Parts> {
+    let script = tail.script()?.ok()?;
+    let mut shorter = RunEdit::of(&tail, situation.style)?;
+    let mut longer = RunEdit::of(&head, situation.style)?;
+    let cleaning: Vec<usize> = (0..script.commands().len())
+        .filter(|&index| empties_cache(index, &script.commands()[index]))
+        .collect();
+    let brought: Vec<String> =
+        cleaning.iter().map(|&index| command_text(script, &script.commands()[index])).collect();
+    if cleaning.is_empty() {
+        return Some(Parts { head, tail, brought });
+    }
+    for (index, command) in cleaning.into_iter().zip(&brought) {
+        shorter.remove_command(index)?;
+        longer.append(command)?;
+    }
+    Some(Parts { head: longer.finish()?.0, tail: shorter.finish()?.0, brought })
 }
 
 /// What differs when a RUN has become two.
-pub(super) fn effects(original: &Instruction, head: &Instruction, tail: &Instruction) -> Vec<Effect> {
+pub(super) fn effects(original: &Instruction, parts: &Parts) -> Vec<Effect> {
     let mut left = texts(original);
-    let mut effects = Vec::new();
-    for text in texts(head).into_iter().chain(texts(tail)) {
+    let mut effects: Vec<Effect> = parts.brought.iter().cloned().map(Effect::Moved).collect();
+    for text in texts(&parts.head).into_iter().chain(texts(&parts.tail)) {
         match left.iter().position(|known| *known == text) {
             Some(at) => {
                 left.remove(at);

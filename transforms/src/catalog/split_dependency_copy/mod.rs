@@ -9,7 +9,8 @@ mod python;
 pub(super) use needs::look;
 
 use super::sources::{
-    Copied, Crossing, End, Need, Reading, RunUse, Scene, Walk, blank_lines, is_start, move_below, walk,
+    Copied, Crossing, End, NEAR, Need, Reading, RunUse, Scene, Walk, blank_lines, is_start, last_copies,
+    move_below, walk,
 };
 use crate::check::{atom_texts, instruction_text};
 use crate::edit::Change;
@@ -30,7 +31,7 @@ pub(crate) fn find(situation: Situation<'_>, findings: &mut Findings) {
                 at += 1;
                 continue;
             };
-            let walk = walk(situation, start.clone(), range.end, kept.clone(), false, look);
+            let walk = walk(situation, start.clone(), range.end, last_copies(&kept), false, look);
             match propose(situation, &walk) {
                 Some((proposal, last)) => {
                     report(situation, &walk, range.end, findings);
@@ -132,9 +133,9 @@ fn propose(situation: Situation<'_>, walk: &Walk) -> Option<(Proposal, usize)> {
         added.extend(above.iter().cloned());
         let mut below = Vec::new();
         match &parts {
-            Some((head, tail)) if at == *last => {
-                above.push(head.with_lead(instruction.lead()));
-                below.push(tail.clone());
+            Some(parts) if at == *last => {
+                above.push(parts.head.with_lead(instruction.lead()));
+                below.push(parts.tail.clone());
             }
             _ => above.push(instruction),
         }
@@ -150,8 +151,8 @@ fn propose(situation: Situation<'_>, walk: &Walk) -> Option<(Proposal, usize)> {
         .map(|copied| Effect::Moved(instruction_text(&tree.instructions[copied.at])))
         .chain(added.iter().map(|copy| Effect::Added(instruction_text(copy))))
         .collect();
-    if let Some((head, tail)) = &parts {
-        effects.extend(cut::effects(&tree.instructions[*last], head, tail));
+    if let Some(parts) = &parts {
+        effects.extend(cut::effects(&tree.instructions[*last], parts));
     }
     Some((
         Proposal {
@@ -286,7 +287,7 @@ fn report(situation: Situation<'_>, walk: &Walk, end: usize, findings: &mut Find
 /// The first RUN from `from` on that would install by some files of what was copied.
 fn later_install(situation: Situation<'_>, walk: &Walk, from: usize, end: usize) -> Option<usize> {
     situation.context?;
-    (from..end).find(|&at| {
+    (from..end.min(from + NEAR)).find(|&at| {
         let instruction = &situation.tree.instructions[at];
         let Some(Ok(script)) = instruction.script().filter(|_| instruction.keyword() == Keyword::Run) else {
             return false;

@@ -1,7 +1,7 @@
 //! What an installation reads of the sources.
 
 use super::{conda, node, python};
-use crate::catalog::sources::{Copied, Crossing, Need, Reading, Scene};
+use crate::catalog::sources::{Copied, Crossing, NEAR, Need, Reading, Scene};
 use crate::facts::{Action, PackageCommand, join, package_commands};
 use crate::project::join_context;
 
@@ -19,6 +19,18 @@ pub(super) enum Origin {
 
 /// Looks at an installation.
 pub(crate) fn look(scene: Scene<'_>, command: &PackageCommand<'_>) -> Reading {
+    match look_at(scene, command) {
+        // Who copied the manifests on their own had a reason for what else stands above the installation.
+        Reading::Install(one)
+            if scene.situation.context.is_none() && one.needs.is_empty() && one.unproven.is_some() =>
+        {
+            Reading::Sources("its manifests are copied above, and nothing more is known of them".to_owned())
+        }
+        found => found,
+    }
+}
+
+fn look_at(scene: Scene<'_>, command: &PackageCommand<'_>) -> Reading {
     if installed_before(scene, command) {
         return Reading::Sources("it completes an installation above the COPY".to_owned());
     }
@@ -37,8 +49,8 @@ pub(crate) fn look(scene: Scene<'_>, command: &PackageCommand<'_>) -> Reading {
 fn installed_before(scene: Scene<'_>, command: &PackageCommand<'_>) -> bool {
     let (tree, facts) = (scene.situation.tree, scene.situation.facts);
     let Some(stage) = facts.at(scene.at).stage else { return false };
-    let start = facts.stages[stage].stage.instructions.start;
     let Some(end) = scene.moved.first().map(|copied| copied.at) else { return false };
+    let start = facts.stages[stage].stage.instructions.start.max(end.saturating_sub(NEAR));
     let by_project = !command.manager.needs.is_empty();
     by_project
         && tree.instructions[start..end].iter().filter_map(|run| run.script()?.ok()).any(|script| {
@@ -68,6 +80,13 @@ pub(super) fn origin(scene: Scene<'_>, image: &str) -> Origin {
         .chain(scene.moved.iter().map(|c| (c, true)))
         .collect();
     all.sort_by_key(|(copied, _)| std::cmp::Reverse(copied.at));
+    if context.is_none()
+        && let Some((path, _)) =
+            scene.kept.iter().flat_map(Copied::places).find(|(_, target)| target == image)
+    {
+        // A folder may hold the file, too, but this COPY is known to.
+        return Origin::Kept(path);
+    }
     let found = all.iter().find_map(|(copied, moved)| {
         let path = match context {
             Some(context) => copied.provides(context, image),
