@@ -219,9 +219,7 @@ impl<'e> Declared<'e> {
             found.is_none()
         });
         take(&mut self.removed, &mut before);
-        for list in &mut after {
-            take(&mut self.added, list);
-        }
+        take_added(&mut self.added, &before, &mut after);
         self.moved.retain(|text| {
             let from = before.iter().position(|atom| atom.text == *text);
             let to = after
@@ -277,6 +275,21 @@ impl<'e> Declared<'e> {
             problems.push(format!("declared, but not so: {text}"));
         }
     }
+}
+
+/// Takes added texts off the lists: where a list has more of a text than there was, then from the last on.
+fn take_added(added: &mut Vec<&str>, before: &[Atom], after: &mut [Vec<Atom>]) {
+    let count = |atoms: &[Atom], text: &str| atoms.iter().filter(|atom| atom.text == text).count();
+    added.retain(|text| {
+        let known = count(before, text);
+        let more = after.iter().rposition(|list| count(list, text) > known);
+        let any = || after.iter().rposition(|list| count(list, text) > 0);
+        let Some(list) = more.or_else(any) else { return true };
+        if let Some(at) = after[list].iter().position(|atom| atom.text == *text) {
+            after[list].remove(at);
+        }
+        false
+    });
 }
 
 /// Takes each of `texts` that is among `atoms` off both.
