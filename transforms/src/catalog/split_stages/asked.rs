@@ -81,9 +81,9 @@ impl Asked {
                     self.tool(tool, &format!("{place} imports {name}"), asking);
                 }
             }
-            Need::LoginShell => self.obstacles.push(format!(
-                "{place} starts a login shell, which takes PATH from /etc/profile"
-            )),
+            Need::LoginShell => self
+                .obstacles
+                .push(format!("{place} starts a login shell, which takes PATH from /etc/profile")),
             Need::Computed => {
                 self.doubts.push(format!("{place} runs a command that is only known when it runs"));
             }
@@ -110,9 +110,9 @@ impl Asked {
             return;
         }
         match COMMAND_PURPOSES.of(base) {
-            "login" => self.obstacles.push(format!(
-                "{place} calls {base}, which starts commands with a PATH of its own"
-            )),
+            "login" => self
+                .obstacles
+                .push(format!("{place} calls {base}, which starts commands with a PATH of its own")),
             "compiles" => self.obstacles.push(format!("{place} calls {base}, which needs build tools")),
             _ => {
                 let tool = asking.gap.and_then(|gap| gap.command(name, asking.installed));

@@ -1,6 +1,6 @@
 //! Stages in the making, from the instructions of the one that they replace.
 
-use crate::check::{atom_texts, instruction_text};
+use crate::check::atom_texts;
 use crate::edit::Change;
 use crate::plan::{Effect, Situation};
 use dfix_syntax::{Instruction, Keyword};
@@ -109,13 +109,6 @@ impl<'a> Draft<'a> {
         self.kept[at] += 1;
     }
 
-    /// Says that an instruction is in no stage any more.
-    pub fn leave_out(&mut self, at: usize) {
-        let instruction = &self.situation.tree.instructions[at];
-        self.effects.extend(atom_texts(instruction).into_iter().map(Effect::Removed));
-        self.kept[at] += 1;
-    }
-
     /// Adds an instruction of one line.
     pub fn add(&mut self, keyword: Keyword, arguments: &str) -> Option<()> {
         let instruction = self.situation.style.line(keyword, arguments)?;
@@ -145,11 +138,6 @@ impl<'a> Draft<'a> {
         }
         self.effects.push(Effect::Split { stage: 0, into: self.stages });
         Some((Change { range, with: self.instructions }, self.effects))
-    }
-
-    /// An instruction as the check prints it.
-    pub fn text(&self, at: usize) -> String {
-        instruction_text(&self.situation.tree.instructions[at])
     }
 }
 

@@ -63,8 +63,7 @@ pub(super) struct Division {
 
 /// Divides the packages of an installation. `Err` names what is in the way.
 pub(super) fn divide(command: &PackageCommand<'_>, debian: &Debian) -> Result<Division, String> {
-    let mut division =
-        Division::default();
+    let mut division = Division::default();
     let verb = command.verb();
     if verb != "install" {
         return Err(format!("`apt-get {verb}` changes packages that dfix can't name"));

@@ -2,11 +2,11 @@
 
 use super::super::draft::{Draft, without_comments};
 use super::super::system_packages::Wanted;
+use super::Obstacle;
 use super::environment::Environment;
 use super::fate::Fate;
 use super::part::with_packages;
 use super::roles::{Role, Run};
-use super::Obstacle;
 use crate::catalog::run_edit::RunEdit;
 use crate::facts::package_commands;
 use crate::plan::{Effect, Proposal, Safety, Situation};
@@ -31,9 +31,13 @@ pub(super) struct Assembly<'a> {
 
 impl Assembly<'_> {
     pub fn proposal(mut self) -> Result<Proposal, Obstacle> {
-        let from = self.situation.tree.instructions[self.situation.facts.stages[0].stage.instructions.start].line();
+        let from =
+            self.situation.tree.instructions[self.situation.facts.stages[0].stage.instructions.start].line();
         if let Some(line) = self.unrepeatable() {
-            return Err((from, format!("line {line} is needed in both stages, and a comment in it can't be")));
+            return Err((
+                from,
+                format!("line {line} is needed in both stages, and a comment in it can't be"),
+            ));
         }
         self.add_packages();
         let drafted = self.draft();
@@ -68,7 +72,8 @@ impl Assembly<'_> {
 
     /// The line of an instruction that would have to stand in both stages with a comment in its script.
     fn unrepeatable(&self) -> Option<usize> {
-        let both = self.fates.iter().filter(|(_, fate)| fate.builder && fate.runtime && fate.edited.is_none());
+        let both =
+            self.fates.iter().filter(|(_, fate)| fate.builder && fate.runtime && fate.edited.is_none());
         both.map(|(at, _)| &self.situation.tree.instructions[*at])
             .find(|instruction| without_comments(instruction).is_none())
             .map(Instruction::line)
@@ -81,9 +86,10 @@ impl Assembly<'_> {
             return;
         }
         let tree = self.situation.tree;
-        let first_run = self.fates.iter_mut().find(|(at, fate)| {
-            fate.runtime && tree.instructions[*at].keyword() == Keyword::Run
-        });
+        let first_run = self
+            .fates
+            .iter_mut()
+            .find(|(at, fate)| fate.runtime && tree.instructions[*at].keyword() == Keyword::Run);
         let Some((at, fate)) = first_run else { return };
         let own = fate.edited.clone().or_else(|| without_comments(&tree.instructions[*at]));
         let Some(edited) = own.and_then(|own| with_packages(&own, &packages)) else { return };
@@ -126,7 +132,8 @@ impl Assembly<'_> {
                 instruction.keyword(),
                 Keyword::Arg | Keyword::Env | Keyword::Label | Keyword::Shell | Keyword::Maintainer
             );
-            if fate.runtime && !heads
+            if fate.runtime
+                && !heads
                 && let Some(packages) = packages.take()
             {
                 draft.add_instruction(self.installation(&packages)?);
@@ -172,9 +179,10 @@ impl Assembly<'_> {
     /// Index of the instruction before which the environment is made: the first COPY of the builder after what
     /// sets up tools, or the first installation.
     fn place(&self) -> usize {
-        let tools = self.runs.iter().filter(|(at, run)| {
-            *at < self.first && run.has(Role::Tool) && !run.has(Role::Install)
-        });
+        let tools = self
+            .runs
+            .iter()
+            .filter(|(at, run)| *at < self.first && run.has(Role::Tool) && !run.has(Role::Install));
         let after = tools.map(|(at, _)| at + 1).max().unwrap_or_default();
         let after = after.max(Environment::last_path(self.situation, self.first).map_or(0, |at| at + 1));
         let copy = self.fates.iter().find(|(at, fate)| {
@@ -194,17 +202,16 @@ impl Assembly<'_> {
             let instruction = &self.situation.tree.instructions[at];
             match instruction.keyword() {
                 Keyword::Arg | Keyword::Env | Keyword::Label | Keyword::Shell | Keyword::Workdir => true,
-                Keyword::Run => self
-                    .runs
-                    .iter()
-                    .find(|(run, _)| *run == at)
-                    .is_some_and(|(_, run)| !run.has(Role::Other)),
+                Keyword::Run => {
+                    self.runs.iter().find(|(run, _)| *run == at).is_some_and(|(_, run)| !run.has(Role::Other))
+                }
                 _ => false,
             }
         };
-        let next = self.fates.iter().find(|(at, fate)| {
-            *at >= place && (*at > self.last || fate.runtime && !waits(*at))
-        });
+        let next = self
+            .fates
+            .iter()
+            .find(|(at, fate)| *at >= place && (*at > self.last || fate.runtime && !waits(*at)));
         next.map_or(place, |(at, _)| *at)
     }
 

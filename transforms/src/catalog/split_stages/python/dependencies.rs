@@ -2,9 +2,11 @@
 
 use super::super::asked::words;
 use super::super::debian::Debian;
-use crate::catalog::slim_base::gap::{Gap, Installed};
 use super::super::system_packages::Wanted;
-use crate::knowledge::{BUILD_TOOLS, COMMAND_PURPOSES, PYTHON_PACKAGES, PythonPackage, RUNTIME_LIBRARIES, numbers};
+use crate::catalog::slim_base::gap::{Gap, Installed};
+use crate::knowledge::{
+    BUILD_TOOLS, COMMAND_PURPOSES, PYTHON_PACKAGES, PythonPackage, RUNTIME_LIBRARIES, numbers,
+};
 use crate::project::python::{Requirement, normalise};
 use crate::project::wheels::Wheel;
 use std::collections::BTreeMap;
@@ -49,8 +51,10 @@ pub(super) fn needs(
         let name = requirement.name.as_str();
         let locked = wheels.get(name).copied();
         let Some(row) = PYTHON_PACKAGES.get(name) else {
+            // Its libraries are in it; what it calls, only who asked for it may know.
+            let direct = !requirement.place.path.ends_with("lock");
             match locked {
-                Some(Wheel::Pure | Wheel::Compiled) => {}
+                Some(Wheel::Pure | Wheel::Compiled) if !direct => {}
                 _ if PYTHON_PACKAGES.needs_nothing(name) => {}
                 _ => {
                     needs.compiles = true;
@@ -159,10 +163,9 @@ fn may_compile(
             version < first(rule)
                 || match python {
                     [3, minor, ..] if *minor <= 11 => false,
-                    [3, minor, ..] => row
-                        .compiles_on
-                        .get(&format!("3.{minor}"))
-                        .is_none_or(|rule| version < first(rule)),
+                    [3, minor, ..] => {
+                        row.compiles_on.get(&format!("3.{minor}")).is_none_or(|rule| version < first(rule))
+                    }
                     _ => true,
                 }
         }

@@ -36,7 +36,10 @@ impl Environment {
     ) -> Result<Self, Obstacle> {
         let version = &situation.facts.stages[0].base.version;
         if !version.is_empty() && numbers("3.4") > *version && *version != [3] {
-            return Err((situation.tree.instructions[first].line(), "this Python has no venv module".to_owned()));
+            return Err((
+                situation.tree.instructions[first].line(),
+                "this Python has no venv module".to_owned(),
+            ));
         }
         let managers: Vec<(usize, &str)> = runs
             .iter()
@@ -52,12 +55,16 @@ impl Environment {
         if projects > 0 {
             let line = situation.tree.instructions[first].line();
             if projects < managers.len() {
-                return Err((line, "uv installs into the project and something else into the system".to_owned()));
+                return Err((
+                    line,
+                    "uv installs into the project and something else into the system".to_owned(),
+                ));
             }
             let Some(workdir) = situation.facts.at(first).workdir.as_deref() else {
                 return Err((line, "the folder that uv works in is not known".to_owned()));
             };
-            let other = managers.iter().any(|(at, _)| situation.facts.at(*at).workdir.as_deref() != Some(workdir));
+            let other =
+                managers.iter().any(|(at, _)| situation.facts.at(*at).workdir.as_deref() != Some(workdir));
             if other {
                 return Err((line, "uv works in several folders".to_owned()));
             }
@@ -98,7 +105,9 @@ impl Environment {
                 Kind::User(_) if at < last => {
                     let next = situation.facts.at(at + 1).user.clone();
                     if !matches!(next.as_deref(), Some("root" | "0")) {
-                        return fail("another user than root is set before packages are installed".to_owned());
+                        return fail(
+                            "another user than root is set before packages are installed".to_owned(),
+                        );
                     }
                 }
                 Kind::Env(pairs) | Kind::Arg(pairs) => {
@@ -188,13 +197,18 @@ impl Environment {
                     let run = instruction.keyword() == Keyword::Run;
                     let text = instruction.arguments();
                     fate.runtime
-                        && (copied && (text.contains(path.as_str()) || text.contains(name) && text.contains("/usr/local/bin"))
+                        && (copied
+                            && (text.contains(path.as_str())
+                                || text.contains(name) && text.contains("/usr/local/bin"))
                             || run && text.contains(path.as_str()))
                 });
             if !brought {
                 return Err((
                     line,
-                    format!("{place} names {path}, which would be in {}/bin; call {name} by its name", self.path),
+                    format!(
+                        "{place} names {path}, which would be in {}/bin; call {name} by its name",
+                        self.path
+                    ),
                 ));
             }
         }

@@ -101,10 +101,8 @@ impl Fates<'_> {
             return if all { BUILDER } else { BOTH };
         }
         let stage = self.situation.facts.at(at).stage.unwrap_or_default();
-        let sources: Option<Vec<String>> = transfer
-            .files()
-            .map(|source| self.situation.facts.expand_at(stage, at, &source.raw))
-            .collect();
+        let sources: Option<Vec<String>> =
+            transfer.files().map(|source| self.situation.facts.expand_at(stage, at, &source.raw)).collect();
         let Some(sources) = sources.filter(|sources| sources.len() == transfer.sources.len()) else {
             return BOTH;
         };
@@ -191,7 +189,8 @@ impl Fates<'_> {
             let Kind::Copy(other) = self.situation.tree.instructions[later].kind() else { return false };
             let [source] = other.sources.as_slice() else { return false };
             let Some(root) = join_context("", source.raw.trim_start_matches('/')) else { return false };
-            let Some(target) = join(self.situation.facts.at(later).workdir.as_deref(), &other.destination.raw)
+            let Some(target) =
+                join(self.situation.facts.at(later).workdir.as_deref(), &other.destination.raw)
             else {
                 return false;
             };
@@ -273,18 +272,17 @@ impl Fates<'_> {
                 let variables = variables_of(other.arguments());
                 pairs.iter().any(|pair| {
                     variables.contains(&pair.name)
-                        || other.script().and_then(Result::ok).is_some_and(|script| {
-                            script.variables_read().contains(&pair.name)
-                        })
+                        || other
+                            .script()
+                            .and_then(Result::ok)
+                            .is_some_and(|script| script.variables_read().contains(&pair.name))
                 })
             };
             let used = fates[index + 1..].iter().any(|(later, other)| {
                 let instruction = &tree.instructions[*later];
                 // A program that a RUN starts may read it from its environment.
                 let starts = instruction.keyword() == Keyword::Run
-                    && self.runs.iter().any(|(run, one)| {
-                        run == later && one.has(Role::Other)
-                    });
+                    && self.runs.iter().any(|(run, one)| run == later && one.has(Role::Other));
                 other.runtime && (reads(other.edited.as_ref().unwrap_or(instruction)) || starts)
             });
             fates[index].1.runtime = used;

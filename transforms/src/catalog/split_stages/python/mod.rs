@@ -9,9 +9,9 @@ mod reads;
 mod roles;
 
 use super::Split;
+use super::asked::{Asked, Asking, uses_of, words};
 use super::debian::Debian;
 use crate::catalog::slim_base::gap::{Gap, Installed};
-use super::asked::{Asked, Asking, uses_of, words};
 use crate::facts::{Action, Variant, package_commands};
 use crate::plan::Situation;
 use crate::project::sources::Sources;
@@ -41,7 +41,9 @@ pub(super) fn look(situation: Situation<'_>) -> Split {
     }
     match split(situation, &runs) {
         Ok(split) => split,
-        Err((line, reason)) => Split::Declined(line, format!("building and running stay in one stage: {reason}")),
+        Err((line, reason)) => {
+            Split::Declined(line, format!("building and running stay in one stage: {reason}"))
+        }
     }
 }
 
@@ -65,9 +67,9 @@ fn installs(run: &Instruction) -> bool {
 /// Whether packages that are only built with stay in the image.
 fn leaves_build_packages(situation: Situation<'_>, runs: &[usize]) -> bool {
     let debian = Debian::of(&situation.facts.stages[0].base);
-    runs.iter().filter_map(|&at| Run::of(&situation.tree.instructions[at]).ok()).any(|run| {
-        RunPart::of(&run, &debian).is_ok_and(|part| part.leaves_build_packages)
-    })
+    runs.iter()
+        .filter_map(|&at| Run::of(&situation.tree.instructions[at]).ok())
+        .any(|run| RunPart::of(&run, &debian).is_ok_and(|part| part.leaves_build_packages))
 }
 
 fn split(situation: Situation<'_>, runs: &[usize]) -> Result<Split, Obstacle> {
@@ -136,9 +138,10 @@ fn split(situation: Situation<'_>, runs: &[usize]) -> Result<Split, Obstacle> {
     wanted.append(&mut asked.wanted);
     wanted.retain(|package, _| !packages.contains(package));
     // Some packages can't be installed where manuals are left out.
-    let trips = packages.iter().chain(wanted.keys()).find_map(|package| {
-        Some((package, gap.as_ref()?.trips(package)?))
-    });
+    let trips = packages
+        .iter()
+        .chain(wanted.keys())
+        .find_map(|package| Some((package, gap.as_ref()?.trips(package)?)));
     if let Some((package, folder)) = trips {
         return Err((
             line(first),
@@ -151,7 +154,10 @@ fn split(situation: Situation<'_>, runs: &[usize]) -> Result<Split, Obstacle> {
     doubts.extend(unsure);
     doubts.extend(needs.unclear);
     if !needs.unknown.is_empty() {
-        doubts.push(format!("whether these need libraries of the system is not known: {}", needs.unknown.join(", ")));
+        doubts.push(format!(
+            "whether these need libraries of the system is not known: {}",
+            needs.unknown.join(", ")
+        ));
     }
     if situation.context.is_none() {
         doubts.push("what the sources call is not known without the build context".to_owned());
@@ -184,7 +190,10 @@ fn runtime_base(situation: Situation<'_>) -> Result<String, Obstacle> {
         return Err((from, format!("the base {} is only known when it is built", base.written)));
     }
     if base.reference.as_ref().is_some_and(|reference| reference.digest.is_some()) {
-        return Err((from, format!("{} is pinned by a digest, and that of its slim variant is not known", base.written)));
+        return Err((
+            from,
+            format!("{} is pinned by a digest, and that of its slim variant is not known", base.written),
+        ));
     }
     base.slim_tag()
         .and_then(|tag| base.with_tag(&tag))
@@ -233,7 +242,9 @@ fn asked(situation: Situation<'_>, fates: &[(usize, fate::Fate)], asking: Asking
         let crate::project::sources::Need::Command(name) = &one.need else { continue };
         let of_system = ["/usr/", "/bin/", "/sbin/"].iter().any(|start| name.starts_with(start));
         if name.contains('/') && !of_system && situation.context.is_some() && !follows(name) {
-            asked.doubts.push(format!("{} runs {name}, which is not in the build context", words(&one.place)));
+            asked
+                .doubts
+                .push(format!("{} runs {name}, which is not in the build context", words(&one.place)));
         }
     }
     asked

@@ -82,7 +82,8 @@ impl RunPart {
             return Ok(part);
         }
         let left = run.roles.iter().enumerate().filter(|(index, _)| !removed.contains(index));
-        if left.into_iter().all(|(_, role)| matches!(role, Role::Plain | Role::Cleanup | Role::Housekeeping)) {
+        if left.into_iter().all(|(_, role)| matches!(role, Role::Plain | Role::Cleanup | Role::Housekeeping))
+        {
             part.part = Part::Nothing;
             return Ok(part);
         }
@@ -97,11 +98,7 @@ impl RunPart {
 }
 
 /// A RUN without some of its commands and words, and without the comments in it: those stay where it stands whole.
-fn edited(
-    run: &Run<'_>,
-    removed: &BTreeSet<usize>,
-    words: &[(usize, usize, String)],
-) -> Option<Instruction> {
+fn edited(run: &Run<'_>, removed: &BTreeSet<usize>, words: &[(usize, usize, String)]) -> Option<Instruction> {
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     if !removed.is_empty() {
         edits.extend(without_commands(run, removed)?);

@@ -47,8 +47,7 @@ pub(super) fn reads(situation: Situation<'_>, runs: &[(usize, Run<'_>)], python:
 impl Reads {
     /// Whether an installation reads a file of this name.
     pub fn names_file(&self, name: &str) -> bool {
-        self.names.iter().any(|known| known == name)
-            || self.files.iter().any(|file| base_name(file) == name)
+        self.names.iter().any(|known| known == name) || self.files.iter().any(|file| base_name(file) == name)
     }
 
     /// Whether a command removes nothing but what installations read.
@@ -56,18 +55,11 @@ impl Reads {
         let mut operands = simple.words.iter().skip(1).filter(|word| !word.raw.starts_with('-')).peekable();
         simple.name() == Some("rm")
             && operands.peek().is_some()
-            && operands.all(|word| {
-                word.literal.as_deref().is_some_and(|path| self.names_file(&base_name(path)))
-            })
+            && operands
+                .all(|word| word.literal.as_deref().is_some_and(|path| self.names_file(&base_name(path))))
     }
 
-    fn install(
-        &mut self,
-        situation: Situation<'_>,
-        at: usize,
-        install: &PackageCommand<'_>,
-        python: &[u32],
-    ) {
+    fn install(&mut self, situation: Situation<'_>, at: usize, install: &PackageCommand<'_>, python: &[u32]) {
         let line = situation.tree.instructions[at].line();
         match install.manager.id.as_str() {
             "pip" | "uv-pip" => self.pip(situation, at, install),
@@ -82,8 +74,12 @@ impl Reads {
             ));
         }
         let program = program_word(install.simple).and_then(|(at, _)| install.simple.words.get(at));
-        if let Some(name) = program.and_then(|word| word.literal.as_deref()).filter(|name| name.starts_with('/')) {
-            self.object(format!("line {line} installs with {name}, which is not that of a virtual environment"));
+        if let Some(name) =
+            program.and_then(|word| word.literal.as_deref()).filter(|name| name.starts_with('/'))
+        {
+            self.object(format!(
+                "line {line} installs with {name}, which is not that of a virtual environment"
+            ));
         }
         if install.sudo {
             self.object(format!("line {line} installs with sudo, which forgets PATH"));

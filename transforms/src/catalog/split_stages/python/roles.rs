@@ -79,11 +79,7 @@ fn installer(script: &Script) -> bool {
     addresses.any(|address| script.text().contains(address.as_str()))
 }
 
-fn role(
-    simple: &SimpleCommand,
-    package: Option<&PackageCommand<'_>>,
-    sets_up: bool,
-) -> Result<Role, String> {
+fn role(simple: &SimpleCommand, package: Option<&PackageCommand<'_>>, sets_up: bool) -> Result<Role, String> {
     let Some((at, _)) = program_word(simple) else { return Ok(plain_or_other(simple)) };
     let literal = |at: usize| simple.words.get(at).and_then(|word| word.literal.as_deref());
     let Some(name) = literal(at) else { return Ok(Role::Other) };
@@ -132,9 +128,10 @@ fn plain_or_other(simple: &SimpleCommand) -> Role {
     // What is written to a file is more than said.
     let writes = simple.redirections.iter().any(|redirection| {
         redirection.operator.contains('>')
-            && redirection.target.as_ref().is_some_and(|target| {
-                !matches!(target.literal.as_deref(), Some("/dev/null" | "1" | "2"))
-            })
+            && redirection
+                .target
+                .as_ref()
+                .is_some_and(|target| !matches!(target.literal.as_deref(), Some("/dev/null" | "1" | "2")))
     });
     match COMMAND_PURPOSES.of(name) {
         "plain" if !writes && !simple.in_pipeline => Role::Plain,
