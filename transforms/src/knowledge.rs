@@ -21,6 +21,8 @@ tables! {
     PACKAGE_MANAGERS: PackageManagers = "package-managers.toml",
     /// Commands that look at nothing but what their words name.
     COMMANDS: Commands = "commands.toml",
+    /// What commands are for.
+    COMMAND_PURPOSES: CommandPurposes = "command-purposes.toml",
     /// Base images and their variants.
     BASE_IMAGES: BaseImages = "base-images.toml",
     /// What full images carry beyond slim ones, and packages that only builds need.
@@ -128,6 +130,34 @@ table! {
         without_project: String,
         /// Subcommands that neither look at the project nor change it.
         apart: Vec<String>,
+        /// Options that make an install go to another place than the environment it runs in.
+        elsewhere: Vec<String>,
+        /// Environment variables that do the same.
+        elsewhere_variables: Vec<String>,
+        /// Parts of the addresses of its own installation scripts.
+        installers: Vec<String>,
+        /// Where the facts come from.
+        source: String,
+    }
+}
+
+table! {
+    /// `command-purposes.toml`
+    CommandPurposes {
+        /// Month of the last look at the sources.
+        date: String,
+        /// The rows.
+        command: Vec<CommandPurpose>,
+    }
+}
+
+table! {
+    /// Commands of one purpose.
+    CommandPurpose {
+        /// `image`, `plain`, `login`, `compiles`: see the head of the file.
+        purpose: String,
+        /// Their names.
+        names: Vec<String>,
         /// Where the facts come from.
         source: String,
     }
@@ -245,6 +275,8 @@ table! {
         releases: Vec<String>,
         /// `slim-release` (`3.11-slim-bookworm`) or `release-slim` (`18-bookworm-slim`).
         slim_release_order: String,
+        /// Libraries of the distribution that the slim variant has.
+        slim_libraries: Vec<String>,
         /// Packages of `build-tools.toml` that the slim variant has all the same.
         slim_keeps: Vec<String>,
         /// The slim variant of the tag `latest`, where that is not `slim`.
@@ -447,6 +479,8 @@ table! {
         name: String,
         /// `always`, `never` or `before:VERSION`: whether installing it compiles.
         compiles: String,
+        /// `before:VERSION` for versions of Python after 3.11.
+        compiles_on: BTreeMap<String, String>,
         /// Debian packages that compiling needs.
         build_needs: Vec<String>,
         /// `-dev` packages whose runtime part it needs where it was compiled.
@@ -617,6 +651,37 @@ impl Commands {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Command> {
         self.command.iter().find(|row| row.names.iter().any(|known| known == name))
+    }
+}
+
+impl CommandPurposes {
+    /// What a command is for; empty where it is not known.
+    #[must_use]
+    pub fn of(&self, name: &str) -> &str {
+        let row = self.command.iter().find(|row| row.names.iter().any(|known| known == name));
+        row.map_or("", |row| row.purpose.as_str())
+    }
+}
+
+impl RuntimeLibraries {
+    /// The row of a `-dev` package.
+    #[must_use]
+    pub fn get(&self, dev: &str) -> Option<&RuntimeLibrary> {
+        self.library.iter().find(|row| row.dev == dev)
+    }
+}
+
+impl PythonPackages {
+    /// The row of a package, by its normalised name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&PythonPackage> {
+        self.package.iter().find(|package| package.name == name)
+    }
+
+    /// Whether a package is in one of the lists of packages that need nothing.
+    #[must_use]
+    pub fn needs_nothing(&self, name: &str) -> bool {
+        [&self.pure, &self.wheels].into_iter().any(|list| list.iter().any(|known| known == name))
     }
 }
 

@@ -7,6 +7,7 @@ pub mod placement;
 pub mod python;
 pub mod sources;
 pub mod start;
+pub mod wheels;
 
 use crate::context::BuildContext;
 use crate::plan::BadManifest;

@@ -5,7 +5,7 @@ use crate::knowledge::{BUILD_TOOLS, BuildTool, Caller, RUNTIME_LIBRARIES};
 use std::collections::BTreeSet;
 
 /// What goes with the full image.
-pub(super) struct Gap {
+pub(in crate::catalog) struct Gap {
     family: &'static str,
     release: Option<String>,
     missing: Vec<&'static BuildTool>,
@@ -15,7 +15,7 @@ pub(super) struct Gap {
 
 /// Packages that are installed, by name.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Installed(BTreeSet<String>);
+pub(in crate::catalog) struct Installed(BTreeSet<String>);
 
 impl Installed {
     /// `recommends` is whether the package manager installs what a package recommends.
@@ -217,7 +217,7 @@ impl Gap {
 }
 
 /// The folder among those that slim images leave empty in which a path lies.
-pub(super) fn stripped(path: &str) -> Option<&'static str> {
+pub(in crate::catalog) fn stripped(path: &str) -> Option<&'static str> {
     BUILD_TOOLS.stripped.iter().map(|row| row.path.as_str()).find(|folder| lies_in(path, folder))
 }
 

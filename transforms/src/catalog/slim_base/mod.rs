@@ -2,7 +2,7 @@
 
 mod beside;
 mod copied;
-mod gap;
+pub(super) mod gap;
 mod judge;
 mod look;
 mod node;

@@ -1,6 +1,6 @@
 //! Stages in the making, from the instructions of the one that they replace.
 
-use crate::check::{atom_texts, instruction_text};
+use crate::check::atom_texts;
 use crate::edit::Change;
 use crate::plan::{Effect, Situation};
 use dfix_syntax::{Instruction, Keyword};
@@ -68,18 +68,38 @@ impl<'a> Draft<'a> {
         Some(())
     }
 
-    /// Takes an instruction over as it is. Where it is there already, without the comments above it.
+    /// Takes an instruction over as it is. Where it is there already, without the comments above and in it.
     pub fn keep(&mut self, at: usize) {
         let instruction = &self.situation.tree.instructions[at];
         if self.kept[at] > 0 {
             for text in atom_texts(instruction) {
                 self.effects.push(Effect::Repeated(text));
             }
-            self.instructions.push(instruction.with_lead(""));
+            let bare = without_comments(instruction).unwrap_or_else(|| instruction.with_lead(""));
+            self.instructions.push(bare.with_lead(self.gap(at)));
         } else {
             self.instructions.push(instruction.clone());
         }
         self.kept[at] += 1;
+    }
+
+    /// Takes part of an instruction over that is there already.
+    pub fn repeat_as(&mut self, at: usize, instruction: &Instruction) {
+        let all = atom_texts(&self.situation.tree.instructions[at]);
+        for text in atom_texts(instruction) {
+            self.effects.push(match all.contains(&text) {
+                true => Effect::Repeated(text),
+                false => Effect::Added(text),
+            });
+        }
+        self.instructions.push(instruction.with_lead(self.gap(at)));
+        self.kept[at] += 1;
+    }
+
+    /// A blank line where the original has one above an instruction.
+    fn gap(&self, at: usize) -> &'static str {
+        let lead = self.situation.tree.instructions[at].lead();
+        if lead.starts_with(['\n', '\r']) { self.situation.style.newline } else { "" }
     }
 
     /// Takes an instruction over in another form, with the effects of the difference.
@@ -89,17 +109,17 @@ impl<'a> Draft<'a> {
         self.kept[at] += 1;
     }
 
-    /// Says that an instruction is in no stage any more.
-    pub fn leave_out(&mut self, at: usize) {
-        let instruction = &self.situation.tree.instructions[at];
-        self.effects.extend(atom_texts(instruction).into_iter().map(Effect::Removed));
-        self.kept[at] += 1;
-    }
-
     /// Adds an instruction of one line.
     pub fn add(&mut self, keyword: Keyword, arguments: &str) -> Option<()> {
         let instruction = self.situation.style.line(keyword, arguments)?;
         self.add_instruction(instruction);
+        Some(())
+    }
+
+    /// Adds an instruction of one line before the one at `at`, with the blank line that stands above that.
+    pub fn add_above(&mut self, at: usize, keyword: Keyword, arguments: &str) -> Option<()> {
+        let instruction = self.situation.style.line(keyword, arguments)?;
+        self.add_instruction(instruction.with_lead(self.gap(at)));
         Some(())
     }
 
@@ -119,9 +139,19 @@ impl<'a> Draft<'a> {
         self.effects.push(Effect::Split { stage: 0, into: self.stages });
         Some((Change { range, with: self.instructions }, self.effects))
     }
+}
 
-    /// An instruction as the check prints it.
-    pub fn text(&self, at: usize) -> String {
-        instruction_text(&self.situation.tree.instructions[at])
+/// An instruction without the comments in and above it. `None` where one is part of a script.
+pub(super) fn without_comments(instruction: &Instruction) -> Option<Instruction> {
+    let bare = instruction.with_lead("");
+    let in_script = bare.script().and_then(Result::ok).is_some_and(|script| !script.comments().is_empty());
+    if !in_script && bare.comments().next().is_none() {
+        return Some(bare);
     }
+    if in_script || !bare.here_documents().is_empty() {
+        return None;
+    }
+    let lines = bare.text().split_inclusive('\n');
+    let text: String = lines.filter(|line| !line.trim_start().starts_with('#')).collect();
+    Some(Instruction::parse(&text, bare.escape()).ok()?.at_line(bare.line()))
 }

@@ -1,10 +1,13 @@
 //! `split-stages`: a stage that builds and runs becomes one that builds and one that runs.
 
+mod asked;
+mod debian;
 mod draft;
 mod node;
 mod python;
+mod system_packages;
 
-use crate::plan::{Findings, Proposal, Situation};
+use crate::plan::{BadManifest, Findings, Proposal, Situation};
 
 /// What came of looking at a stage.
 pub(crate) enum Split {
@@ -12,6 +15,8 @@ pub(crate) enum Split {
     Nothing,
     /// It would gain, but something is in the way: where, and what.
     Declined(usize, String),
+    /// A file of the build context that has to be read and can't be.
+    Broken(BadManifest),
     /// The rewrite.
     Proposed(Box<Proposal>),
 }
@@ -20,6 +25,7 @@ pub(crate) fn find(situation: Situation<'_>, findings: &mut Findings) {
     match look(situation) {
         Split::Nothing => {}
         Split::Declined(line, reason) => findings.decline(line, reason),
+        Split::Broken(manifest) => findings.broken(manifest),
         Split::Proposed(proposal) => findings.propose(*proposal),
     }
 }
