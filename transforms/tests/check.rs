@@ -637,6 +637,12 @@ fn right_transforms_pass() {
         "FROM a\nRUN apk add --no-cache b\n",
         &[removed("apk update"), rewritten("apk add b", "apk add --no-cache b")],
     );
+    // Which of two stood still is a matter of how one looks at it.
+    passes(
+        "FROM a\nCOPY . .\nRUN b\n",
+        "FROM a\nCOPY c .\nRUN b --x\nCOPY . .\nRUN b\n",
+        &[added("COPY c ."), added("b --x"), moved("COPY . .")],
+    );
     let comment = Effect::CommentMoved("# web".to_owned());
     passes(
         "FROM a\nEXPOSE 80 # web\n",

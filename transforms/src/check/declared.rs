@@ -43,6 +43,8 @@ pub(super) struct Declared<'e> {
     removed: Budget<'e>,
     moved: Budget<'e>,
     repeated: Budget<'e>,
+    /// What stood still while something else came before it or went: said to have moved, it has.
+    passed: HashMap<String, usize>,
 }
 
 impl<'e> Declared<'e> {
@@ -99,12 +101,16 @@ impl<'e> Declared<'e> {
                 forms.take(to);
             }
         }
+        let moves = !spread.extra.is_empty();
         for (number, at) in std::mem::take(&mut spread.extra) {
             let last = number + 1 == after.len();
             self.explain_new(before, &after[number][at], last, &mut spread, circumstances, problems);
         }
         for (at, atom) in before.iter().enumerate() {
             let (times, last) = (spread.times[at], spread.last[at]);
+            if times > 0 && moves && self.moved.has(&atom.text) {
+                *self.passed.entry(atom.text.clone()).or_insert(0) += 1;
+            }
             if times == 0 && !self.removed.take(&atom.text) {
                 problems.push(format!("lost: {}", atom.text));
             } else if times > 0 && atom.config && !last {
@@ -143,7 +149,10 @@ impl<'e> Declared<'e> {
         }
     }
 
-    pub fn report_unused(&self, problems: &mut Vec<String>) {
+    pub fn report_unused(&mut self, problems: &mut Vec<String>) {
+        for (text, count) in std::mem::take(&mut self.passed) {
+            let _ = (0..count).take_while(|_| self.moved.take(&text)).count();
+        }
         let budgets = [&self.added, &self.removed, &self.moved, &self.repeated];
         let mut left: Vec<&str> = budgets.into_iter().flat_map(Budget::left).collect();
         left.extend(self.rewritten.iter().flat_map(|(from, to)| to.left().map(|_| *from)));
