@@ -1,0 +1,3 @@
+from ._adler import adler32
+
+__all__ = ["adler32"]

@@ -1,0 +1,5 @@
+const app = require('./app')
+
+const port = process.env.PORT || 3000
+const server = app.listen(port, () => console.log(`listening on ${port}`))
+process.on('SIGTERM', () => server.close())
