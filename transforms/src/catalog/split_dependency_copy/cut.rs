@@ -19,6 +19,14 @@ pub(super) struct Parts {
     brought: Vec<String>,
 }
 
+impl Parts {
+    /// Whether something that was there goes into the first part, and not only a command that is new.
+    pub fn takes_some(&self, original: &Instruction) -> bool {
+        let known = texts(original);
+        texts(&self.head).iter().any(|text| known.contains(text))
+    }
+}
+
 /// Cuts the chain of `&&` of a RUN before a pipeline. What changes the shell in the first part (`cd`, `set`) is
 /// given in the second, too. `first_with`: the command at the cut stands in both, in the first with this option.
 pub(super) fn cut(
@@ -112,11 +120,6 @@ pub(super) fn effects(original: &Instruction, parts: &Parts) -> Vec<Effect> {
         match left.iter().position(|known| *known == text) {
             Some(at) => {
                 left.remove(at);
-            }
-            // What is given twice: the second one is what was there, further down.
-            None if texts(original).contains(&text) => {
-                effects.push(Effect::Moved(text.clone()));
-                effects.push(Effect::Added(text));
             }
             None => effects.push(Effect::Added(text)),
         }

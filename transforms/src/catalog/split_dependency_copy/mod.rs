@@ -146,8 +146,14 @@ fn propose(situation: Situation<'_>, walk: &Walk) -> Option<(Proposal, usize)> {
     if failed || early && added.is_empty() {
         return None;
     }
+    // A COPY that passes nothing but what is new has not changed places.
+    let passes = |from: usize| {
+        (from + 1..*last).any(|at| !sunk.contains(&at))
+            || parts.as_ref().is_none_or(|parts| parts.takes_some(&tree.instructions[*last]))
+    };
     let mut effects: Vec<Effect> = moved
         .iter()
+        .filter(|copied| passes(copied.at))
         .map(|copied| Effect::Moved(instruction_text(&tree.instructions[copied.at])))
         .chain(added.iter().map(|copy| Effect::Added(instruction_text(copy))))
         .collect();
