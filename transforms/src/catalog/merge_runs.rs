@@ -1,18 +1,20 @@
 //! `merge-runs`: neighbouring RUNs that belong together become one layer.
 
+use super::silence::Silence;
 use crate::edit::Change;
-use crate::facts::{Action, leaks, package_commands};
+use crate::facts::{Action, cleans, leaks, package_commands, sets_errexit};
 use crate::knowledge::PackageManager;
 use crate::options::Merge;
 use crate::plan::{Findings, Proposal, Safety, Situation};
 use crate::style::{Style, script_in_text};
-use dfix_syntax::shell::{Script, SimpleCommand};
+use dfix_syntax::shell::{Element, Script, SimpleCommand};
 use dfix_syntax::{CommandForm, Instruction, Keyword, Kind};
 
 /// Linux takes 128 KiB as one argument, and the script of a RUN is one (`MAX_ARG_STRLEN`, execve(2)).
 const LONGEST_SCRIPT: usize = 100_000;
 
 pub(crate) fn find(situation: Situation<'_>, findings: &mut Findings) {
+    let silence = Silence::of(situation.tree);
     for stage in situation.facts.stages.iter().filter(|stage| stage.shipped) {
         let mut at = stage.stage.instructions.start;
         while at < stage.stage.instructions.end {
@@ -20,18 +22,33 @@ pub(crate) fn find(situation: Situation<'_>, findings: &mut Findings) {
                 .find(|&next| situation.tree.instructions[next].keyword() != Keyword::Run)
                 .unwrap_or(stage.stage.instructions.end);
             if end > at + 1 {
-                neighbours(situation, at, end, findings);
+                neighbours(situation, &silence, at, end, findings);
             }
             at = end + 1;
         }
     }
 }
 
+/// Why two neighbours belong together.
+#[derive(Debug, Clone)]
+struct Reason {
+    text: String,
+    /// Whether it makes the image smaller, so that brackets around a part are a fair price.
+    shrinks: bool,
+}
+
 /// Looks at the RUNs from `start` to `end`, between which nothing else stands.
-fn neighbours(situation: Situation<'_>, start: usize, end: usize, findings: &mut Findings) {
+fn neighbours(
+    situation: Situation<'_>,
+    silence: &Silence<'_>,
+    start: usize,
+    end: usize,
+    findings: &mut Findings,
+) {
     let runs = &situation.tree.instructions[start..end];
+    let all = || Reason { text: "both run one after the other".to_owned(), shrinks: true };
     let related = match situation.options.merge {
-        Merge::All => vec![Some("both run one after the other".to_owned()); runs.len() - 1],
+        Merge::All => vec![Some(all()); runs.len() - 1],
         Merge::Related => relations(runs),
     };
     let mut first = 0;
@@ -39,24 +56,24 @@ fn neighbours(situation: Situation<'_>, start: usize, end: usize, findings: &mut
     let mut length = runs[0].arguments().len();
     for at in 1..=runs.len() {
         let reason = related.get(at - 1).cloned().flatten();
-        let joined = reason.filter(|reason| {
+        let joined = reason.is_some_and(|reason| {
             length += runs[at].arguments().len() + 8;
-            match obstacle(situation, start + at) {
+            match obstacle(situation, silence, start + at, reason.shrinks) {
                 _ if length > LONGEST_SCRIPT => false,
                 None => {
-                    reasons.push(reason.clone());
+                    reasons.push(reason.text);
                     true
                 }
                 Some(obstacle) => {
                     if situation.options.merge == Merge::Related {
-                        findings
-                            .decline(runs[at].line(), format!("{reason}, but they stay apart: {obstacle}"));
+                        let why = format!("{}, but they stay apart: {obstacle}", reason.text);
+                        findings.decline(runs[at].line(), why);
                     }
                     false
                 }
             }
         });
-        if joined.is_none() {
+        if !joined {
             propose(situation, start + first, start + at, std::mem::take(&mut reasons), findings);
             first = at;
             length = runs.get(at).map_or(0, |run| run.arguments().len());
@@ -75,90 +92,177 @@ fn propose(
     if runs.len() < 2 {
         return;
     }
-    let Some(joined) = join(runs, situation.style) else { return };
+    let fits: Result<Vec<Fit>, String> =
+        (start..end).map(|at| Fit::of(situation, at, at + 1 == end)).collect();
+    let Ok(fits) = fits else { return };
+    let Some(joined) = join(runs, &fits, situation.style) else { return };
     reasons.dedup();
+    let mut evidence = vec![
+        "joined by `&&`, the first command that fails still ends the build, and none of the others runs"
+            .to_owned(),
+    ];
+    let enclosed: Vec<String> = runs
+        .iter()
+        .zip(&fits)
+        .filter(|(_, fit)| **fit == Fit::Enclosed)
+        .map(|(run, _)| run.line().to_string())
+        .collect();
+    evidence.push(if enclosed.is_empty() {
+        "nothing in them outlives its own shell (cd, export, set, umask, functions, traps)".to_owned()
+    } else {
+        format!("the commands of line {} keep a shell of their own, in brackets", enclosed.join(", "))
+    });
     findings.propose(Proposal {
         line: runs[0].line(),
         safety: Safety::Same,
         what: format!("merge {} RUNs into one layer: {}", runs.len(), reasons.join("; ")),
-        evidence: vec![
-            "each is a chain of `&&`, so joining them changes neither what runs nor when it stops".to_owned(),
-            "nothing in them outlives its own shell (cd, export, set, umask, functions, traps)".to_owned(),
-        ],
+        evidence,
         changes: vec![Change { range: start..end, with: vec![joined] }],
         effects: Vec::new(),
     });
 }
 
 /// Why the RUN at `at` can't be joined to the one before it.
-fn obstacle(situation: Situation<'_>, at: usize) -> Option<String> {
+fn obstacle(situation: Situation<'_>, silence: &Silence<'_>, at: usize, brackets: bool) -> Option<String> {
     let (before, run) = (&situation.tree.instructions[at - 1], &situation.tree.instructions[at]);
-    if !situation.facts.is_posix(at) {
-        return Some("the shell is not a POSIX shell".to_owned());
-    }
     let flags = |instruction: &Instruction| {
         instruction.flags().iter().map(|flag| (flag.name.clone(), flag.value.clone())).collect::<Vec<_>>()
     };
     if flags(before) != flags(run) {
         return Some("their --mount, --network or --security flags differ".to_owned());
     }
-    if run.lead().contains("ignore=") {
+    if silence.covers(at, ["DL3059"]) {
+        return Some("a comment tells a linter to let consecutive RUNs be".to_owned());
+    }
+    if inner_comments(run).any(speaks_to_a_linter) {
         return Some(
             "a comment above the second one is an instruction to a linter about that line".to_owned(),
         );
     }
-    for instruction in [before, run] {
-        if !instruction.here_documents().is_empty() {
-            return Some(format!("line {} has a here-document", instruction.line()));
+    for (at, last) in [(at - 1, false), (at, true)] {
+        match Fit::of(situation, at, last) {
+            Err(obstacle) => return Some(obstacle),
+            Ok(Fit::Enclosed) if !brackets => {
+                let line = situation.tree.instructions[at].line();
+                return Some(format!("line {line} is more than a chain of `&&`, or changes its shell"));
+            }
+            Ok(_) => {}
         }
-        if matches!(instruction.kind(), Kind::Run(CommandForm::Exec(_))) {
-            return Some(format!("line {} runs without a shell (JSON form)", instruction.line()));
-        }
-        let Some(Ok(script)) = instruction.script() else {
-            return Some(format!("the shell script of line {} was not understood", instruction.line()));
-        };
-        if script.commands().is_empty() || !script.comments().is_empty() || script.has_here_document() {
-            return Some(format!("line {} ends in a comment, or holds a here-document", instruction.line()));
-        }
-        if !script.is_and_chain() {
-            return Some(format!("line {} is more than a chain of `&&`", instruction.line()));
-        }
-    }
-    let script = before.script()?.ok()?;
-    if let Some(leak) = leaks(script).first() {
-        return Some(format!("{} of line {} would reach the commands after it", leak.what, before.line()));
     }
     None
 }
 
+/// Whether a comment tells a linter to look away from the next line.
+fn speaks_to_a_linter(comment: &str) -> bool {
+    let comment = comment.to_ascii_lowercase();
+    ["ignore", "skip=", "nosemgrep", "noqa", "nosec", "disable="].iter().any(|word| comment.contains(word))
+}
+
+/// How a RUN becomes part of a longer chain of `&&`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    /// As it is.
+    Plain,
+    /// In brackets: what it changes in its shell must not reach the others, or `&&` would bind its parts
+    /// in another way.
+    Enclosed,
+}
+
+impl Fit {
+    /// How the RUN at `at` fits, as the last one of a chain or before others; else what is in the way.
+    fn of(situation: Situation<'_>, at: usize, last: bool) -> Result<Self, String> {
+        let run = &situation.tree.instructions[at];
+        let line = run.line();
+        if !situation.facts.is_posix(at) {
+            return Err(format!("the shell of line {line} is not a POSIX shell"));
+        }
+        if !run.here_documents().is_empty() {
+            return Err(format!("line {line} has a here-document"));
+        }
+        if matches!(run.kind(), Kind::Run(CommandForm::Exec(_))) {
+            return Err(format!("line {line} runs without a shell (JSON form)"));
+        }
+        let Some(Ok(script)) = run.script() else {
+            return Err(format!("the shell script of line {line} was not understood"));
+        };
+        if script.commands().is_empty() || !script.comments().is_empty() || script.has_here_document() {
+            return Err(format!("line {line} ends in a comment, or holds a here-document"));
+        }
+        let leaks = leaks(script);
+        if let Some(leak) = leaks.iter().find(|leak| leak.is_process) {
+            return Err(format!("{} of line {line} would still run during the commands after it", leak.what));
+        }
+        let exits = situation.facts.at(at).shell.exits_on_error() || sets_errexit(script.commands());
+        if exits && !last && has_compound(script) {
+            return Err(format!("`-e` would no longer count inside the brackets or keywords of line {line}"));
+        }
+        if script.is_and_chain() && (last || leaks.is_empty()) {
+            return Ok(Self::Plain);
+        }
+        if exits {
+            return Err(match leaks.first() {
+                Some(leak) => format!("{} of line {line} would reach the commands after it", leak.what),
+                None => format!("line {line} is more than a chain of `&&`, and runs under `-e`"),
+            });
+        }
+        Ok(Self::Enclosed)
+    }
+}
+
+fn has_compound(script: &Script) -> bool {
+    script
+        .lists()
+        .iter()
+        .flat_map(|list| &list.pipelines)
+        .flat_map(|pipeline| &pipeline.elements)
+        .any(|element| matches!(element, Element::Compound { .. }))
+}
+
 /// One RUN with the scripts of several, comments between them kept in place.
-fn join(runs: &[Instruction], style: &Style) -> Option<Instruction> {
-    let (first, others) = runs.split_first()?;
-    let style =
-        runs.iter().map(|run| style.of_run(run)).find(|own| own != style).unwrap_or_else(|| style.clone());
-    let end = script_in_text(first)?.end;
-    let mut text = format!("{}{}", first.lead(), &first.text()[..end]);
-    let mut rest = &first.text()[end..];
-    for run in others {
+fn join(runs: &[Instruction], fits: &[Fit], style: &Style) -> Option<Instruction> {
+    let own = runs.iter().map(|run| style.of_run(run)).find(|own| own != style);
+    let style = own.as_ref().unwrap_or(style);
+    let first = runs.first()?;
+    let mut text = format!("{}{}", first.lead(), &first.text()[..script_in_text(first)?.start]);
+    let mut rest = "";
+    for (number, (run, fit)) in runs.iter().zip(fits).enumerate() {
         if !rest.trim().is_empty() {
             return None;
         }
-        let script = script_in_text(run)?;
-        let comments: Vec<&str> = run.lead().lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        if comments.is_empty() {
-            text.push_str(&style.joint());
-        } else {
-            text.push_str(&style.joint_around(&comments));
+        if number > 0 {
+            let comments: Vec<&str> = inner_comments(run).collect();
+            if comments.is_empty() {
+                text.push_str(&style.joint());
+            } else {
+                text.push_str(&style.joint_around(&comments));
+            }
         }
-        text.push_str(&run.text()[script.clone()]);
-        rest = &run.text()[script.end..];
+        let range = script_in_text(run)?;
+        let script = &run.text()[range.clone()];
+        match fit {
+            Fit::Plain => text.push_str(script),
+            // `((` would begin arithmetic.
+            Fit::Enclosed if script.starts_with('(') => text.push_str(&format!("( {script} )")),
+            Fit::Enclosed => text.push_str(&format!("({script})")),
+        }
+        rest = &run.text()[range.end..];
     }
     text.push_str(rest);
     Some(Instruction::parse(&text, style.escape).ok()?.at_line(first.line()))
 }
 
+/// The comment lines above a RUN, and those inside it before its first command.
+fn inner_comments(run: &Instruction) -> impl Iterator<Item = &str> {
+    let start = script_in_text(run).map_or(0, |range| range.start);
+    run.lead()
+        .lines()
+        .chain(run.text()[..start].lines().skip(1))
+        .map(str::trim)
+        .filter(|line| line.starts_with('#'))
+}
+
 /// For each RUN but the first, why it belongs to the one before it.
-fn relations(runs: &[Instruction]) -> Vec<Option<String>> {
+fn relations(runs: &[Instruction]) -> Vec<Option<Reason>> {
     let scripts: Vec<Option<&Script>> = runs.iter().map(|run| run.script().and_then(Result::ok)).collect();
     let mut reasons = vec![None; runs.len() - 1];
     for at in 1..runs.len() {
@@ -174,7 +278,10 @@ fn relations(runs: &[Instruction]) -> Vec<Option<String>> {
                 });
             if let Some(maker) = maker.last() {
                 for reason in &mut reasons[maker..at] {
-                    reason.get_or_insert_with(|| format!("{} is made and deleted", paths.join(", ")));
+                    reason.get_or_insert_with(|| Reason {
+                        text: format!("{} is made and deleted", paths.join(", ")),
+                        shrinks: true,
+                    });
                 }
             }
         }
@@ -183,7 +290,7 @@ fn relations(runs: &[Instruction]) -> Vec<Option<String>> {
 }
 
 /// Package index, installation and clean-up of one system package manager.
-fn packages(before: &Script, script: &Script) -> Option<String> {
+fn packages(before: &Script, script: &Script) -> Option<Reason> {
     let earlier = package_commands(before);
     let managers: Vec<&PackageManager> = earlier
         .iter()
@@ -198,10 +305,10 @@ fn packages(before: &Script, script: &Script) -> Option<String> {
     let only_index =
         earlier.iter().filter(|command| command.manager.id == manager.id).all(|c| c.action == Action::Update);
     if only_index && installs {
-        return Some(format!(
-            "the package index of {} and the installation from it belong together",
-            manager.id
-        ));
+        return Some(Reason {
+            text: format!("the package index of {} and the installation from it belong together", manager.id),
+            shrinks: true,
+        });
     }
     let about_it = |(index, simple): (usize, &SimpleCommand)| {
         later.iter().any(|command| command.index == index && command.manager.id == manager.id)
@@ -217,21 +324,13 @@ fn packages(before: &Script, script: &Script) -> Option<String> {
     }
     let cleanup = !installs;
     (cleanup || all_before).then(|| {
-        if cleanup {
+        let text = if cleanup {
             format!("the clean-up after {} only makes the image smaller in the same layer", manager.id)
         } else {
             format!("both install packages with {}", manager.id)
-        }
+        };
+        Reason { text, shrinks: cleanup }
     })
-}
-
-/// Whether a command removes what a package manager leaves behind.
-pub(super) fn cleans(simple: &SimpleCommand, manager: &PackageManager) -> bool {
-    simple.name() == Some("rm")
-        && simple.words.iter().skip(1).any(|word| {
-            let path = word.raw.trim_matches(['"', '\'']).trim_end_matches(['*', '/', '.']);
-            manager.cleaned_by.iter().chain(&manager.cache).any(|known| path == known)
-        })
 }
 
 /// The paths that a script deletes, where that is all it does.
@@ -249,7 +348,7 @@ fn deleted(script: &Script) -> Option<Vec<String>> {
 }
 
 /// chmod or chown of what the script before named.
-fn permissions(before: &Script, script: &Script) -> Option<String> {
+fn permissions(before: &Script, script: &Script) -> Option<Reason> {
     let mut paths = Vec::new();
     for simple in script.commands() {
         if !matches!(simple.name(), Some("chmod" | "chown" | "chgrp")) {
@@ -261,7 +360,10 @@ fn permissions(before: &Script, script: &Script) -> Option<String> {
         }
     }
     let made = !paths.is_empty() && paths.iter().all(|path| names(before, path));
-    made.then(|| format!("the permissions of {} are changed right after it is made", paths.join(", ")))
+    made.then(|| Reason {
+        text: format!("the permissions of {} are changed right after it is made", paths.join(", ")),
+        shrinks: true,
+    })
 }
 
 /// Whether a command of a script has the path, or its last component, as a word.

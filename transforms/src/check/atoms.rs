@@ -120,8 +120,7 @@ fn atoms(tree: &Dockerfile, facts: &Facts, at: usize) -> Vec<Atom> {
     }
     match instruction.script() {
         Some(Ok(script)) if !script.commands().is_empty() => {
-            let exits = place.shell.exits_on_error() || sets_errexit(script);
-            script_atoms(script, DefaultHasher::new(), &hasher, exits, &variable)
+            script_atoms(script, DefaultHasher::new(), &hasher, place.shell.exits_on_error(), &variable)
         }
         _ => vec![instruction_atom(instruction, hasher.finish())],
     }
@@ -131,7 +130,7 @@ fn script_atoms(
     script: &Script,
     mut state: DefaultHasher,
     hasher: &DefaultHasher,
-    exits_on_error: bool,
+    mut exits_on_error: bool,
     variable: &dyn Fn(&mut DefaultHasher, &str),
 ) -> Vec<Atom> {
     let leaks = leaks(script);
@@ -139,6 +138,7 @@ fn script_atoms(
     let mut atoms = Vec::with_capacity(script.commands().len());
     let units = units(script);
     for (number, unit) in units.iter().enumerate() {
+        exits_on_error |= sets_errexit(&script.commands()[unit.commands.clone()]);
         // `-e` is off in all but the last command of a `&&` list, inside brackets and keywords, too.
         let guarded = unit.compound && number + 1 < units.len() && exits_on_error;
         if let (Some(inner), false) = (&unit.subshell, exits_on_error) {

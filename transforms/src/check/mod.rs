@@ -170,6 +170,7 @@ fn compare_edges(
 }
 
 /// The declared effects on what happens, each to be used once.
+#[derive(Clone)]
 struct Declared<'e> {
     rewritten: Vec<(&'e str, &'e str)>,
     added: Vec<&'e str>,
@@ -203,9 +204,10 @@ impl<'e> Declared<'e> {
     /// Expects `before`, changed as declared, to be spread over `after` in its order.
     fn compare(&mut self, mut before: Vec<Atom>, after: &[Vec<Atom>], problems: &mut Vec<String>) {
         // A stage in which nothing differs has no part in what was declared, though it may read alike.
-        if let [same] = after
-            && *same == before
+        if let [after] = after
+            && let Some(rest) = self.side_by_side(&before, after)
         {
+            *self = rest;
             return;
         }
         let mut after: Vec<Vec<Atom>> = after.to_vec();
@@ -237,6 +239,37 @@ impl<'e> Declared<'e> {
             false
         });
         self.spread(&before, &after, problems);
+    }
+
+    /// Goes through both lists in step, which tells apart commands that read the same. What is left of the
+    /// effects, where each difference is one of them; `None` where something moved, or was not declared.
+    fn side_by_side(&self, before: &[Atom], after: &[Atom]) -> Option<Self> {
+        let mut rest = self.clone();
+        let mut after = after.iter().peekable();
+        let mut before = before.iter().peekable();
+        while let (Some(was), Some(is)) = (before.peek(), after.peek()) {
+            if was == is {
+                before.next();
+                after.next();
+                continue;
+            }
+            let rewritten = |&(from, to): &(&str, &str)| from == was.text && to == is.text;
+            if was.context == is.context
+                && let Some(at) = rest.rewritten.iter().position(rewritten)
+            {
+                rest.rewritten.swap_remove(at);
+                before.next();
+                after.next();
+            } else if use_up(&mut rest.added, &is.text) {
+                after.next();
+            } else if use_up(&mut rest.removed, &was.text) {
+                before.next();
+            } else {
+                return None;
+            }
+        }
+        let gone = before.all(|was| use_up(&mut rest.removed, &was.text));
+        (gone && after.all(|is| use_up(&mut rest.added, &is.text))).then_some(rest)
     }
 
     fn spread(&self, before: &[Atom], after: &[Vec<Atom>], problems: &mut Vec<String>) {
@@ -277,6 +310,12 @@ impl<'e> Declared<'e> {
             problems.push(format!("declared, but not so: {text}"));
         }
     }
+}
+
+/// Takes a text off a list of such.
+fn use_up(texts: &mut Vec<&str>, text: &str) -> bool {
+    let at = texts.iter().position(|known| *known == text);
+    at.map(|at| texts.swap_remove(at)).is_some()
 }
 
 /// Takes each of `texts` that is among `atoms` off both.

@@ -223,6 +223,40 @@ pub fn program_word(simple: &SimpleCommand) -> Option<(usize, bool)> {
     }
 }
 
+/// Whether a command removes what a package manager leaves behind.
+#[must_use]
+pub fn cleans(simple: &SimpleCommand, manager: &PackageManager) -> bool {
+    removes(simple, manager.cleaned_by.iter().chain(&manager.cache).map(String::as_str))
+}
+
+/// Whether a command removes one of `folders`, or all that is in it.
+pub fn removes<'f>(simple: &SimpleCommand, mut folders: impl Iterator<Item = &'f str>) -> bool {
+    let Some((program, _)) = program_word(simple) else { return false };
+    let name = simple.words[program].literal.as_deref().unwrap_or_default();
+    let removes = match name.rsplit('/').next().unwrap_or(name) {
+        "rm" => true,
+        "find" => simple.words.iter().any(|word| matches!(word.raw.as_str(), "-delete" | "rm" | "-exec")),
+        _ => false,
+    };
+    removes
+        && folders.any(|folder| {
+            simple.words.iter().skip(program + 1).any(|word| holds(&plain_path(&word.raw), folder))
+        })
+}
+
+/// A word of a command as a path: quotes, and what follows the first pattern, left out.
+fn plain_path(raw: &str) -> String {
+    let path = raw.replace(['"', '\''], "").replace("${HOME}", "~").replace("$HOME", "~");
+    let end = path.find(['*', '?', '[', '{']).unwrap_or(path.len());
+    path[..end].trim_end_matches(['/', '.']).to_owned()
+}
+
+/// Whether a folder is `path` or lies in it.
+fn holds(path: &str, folder: &str) -> bool {
+    !path.is_empty()
+        && (folder == path || folder.strip_prefix(path).is_some_and(|rest| rest.starts_with('/')))
+}
+
 fn is_python(name: &str) -> bool {
     name.strip_prefix("python").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'))
         || name == "pypy3"
