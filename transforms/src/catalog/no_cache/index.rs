@@ -9,7 +9,7 @@ use crate::facts::{Action, PackageCommand, package_command, package_commands, pr
 use crate::knowledge::PackageManager;
 use crate::plan::Situation;
 use dfix_syntax::shell::{CompoundKind, Joint, Script, SimpleCommand};
-use dfix_syntax::{Dockerfile, Instruction, Keyword, Kind};
+use dfix_syntax::{Dockerfile, Instruction, Kind};
 
 /// What later instructions do with an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,10 +105,10 @@ pub(super) fn reader_at(
 
 /// For what is not read as a script: whether it names a program that reads an index.
 fn by_name(instruction: &Instruction, manager: &PackageManager) -> Reader {
-    if instruction.keyword() == Keyword::Cmd || !names(instruction.logical().text.as_str(), manager) {
-        return Reader::None;
+    match named(&instruction.logical().text, manager) {
+        Some(name) => Reader::Needs { line: instruction.line(), what: format!("`{name}`") },
+        None => Reader::None,
     }
-    Reader::Needs { line: instruction.line(), what: format!("the {}", instruction.keyword()) }
 }
 
 fn scan(
@@ -142,8 +142,10 @@ fn scan(
             }
         } else if removes(simple, std::iter::once(manager.lists.as_str())) && is_certain(simple) {
             return unknown.and(|| Reader::Fetches);
-        } else if let Some(word) = simple.words.iter().find(|word| names(&word.raw, manager)) {
-            return needs(format!("`{}`", word.raw));
+        } else if package_command(index, simple).is_some() {
+            // What another package manager installs may have such a name.
+        } else if let Some(name) = simple.words.iter().find_map(|word| named(&word.raw, manager)) {
+            return needs(format!("`{name}`"));
         } else if let Some(called) = called_script(simple) {
             unknown = unknown.and(|| look_into(situation, &called, manager, line));
         }
@@ -173,16 +175,16 @@ fn is_certain(simple: &SimpleCommand) -> bool {
             .all(|kind| matches!(kind, CompoundKind::Subshell | CompoundKind::BraceGroup))
 }
 
-/// Whether a text has the name of a program that reads the index as a word of its own.
-fn names(text: &str, manager: &PackageManager) -> bool {
-    text.split(|c: char| !(c.is_ascii_alphanumeric() || "-_./".contains(c))).any(|word| {
-        let name = match word.rsplit_once('/') {
-            Some((folder, name)) if folder.ends_with("bin") => name,
-            Some(_) => return false,
-            None => word,
-        };
-        manager.programs.iter().chain(&manager.index_programs).any(|program| program == name)
-    })
+/// The name of a program that reads the index, where a text has it as a word of its own.
+fn named<'t>(text: &'t str, manager: &PackageManager) -> Option<&'t str> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "-_./".contains(c)));
+    let names = words.filter_map(|word| match word.rsplit_once('/') {
+        Some((folder, name)) => folder.ends_with("bin").then_some(name),
+        None => Some(word),
+    });
+    let mut programs = names
+        .filter(|name| manager.programs.iter().chain(&manager.index_programs).any(|program| program == name));
+    programs.next()
 }
 
 /// A script that a command runs.
@@ -240,7 +242,7 @@ fn look_into(
     for (path, _) in context.under("").filter(|(path, _)| path.rsplit('/').next() == Some(name)) {
         let Some(text) = context.text(path) else { return unknown() };
         seen = true;
-        if names(&text, manager) {
+        if named(&text, manager).is_some() {
             let Ok(script) = Script::parse(&text) else { return unknown() };
             // A script that calls others is not followed further.
             let own = package_commands(&script);
