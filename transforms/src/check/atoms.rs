@@ -138,13 +138,18 @@ fn script_atoms(
     let mut atoms = Vec::with_capacity(script.commands().len());
     let units = units(script);
     for (number, unit) in units.iter().enumerate() {
-        exits_on_error |= sets_errexit(&script.commands()[unit.commands.clone()]);
+        let exits = exits_on_error || sets_errexit(&script.commands()[unit.commands.clone()]);
         // `-e` is off in all but the last command of a `&&` list, inside brackets and keywords, too.
-        let guarded = unit.compound && number + 1 < units.len() && exits_on_error;
-        if let (Some(inner), false) = (&unit.subshell, exits_on_error) {
-            atoms.extend(script_atoms(inner, state.clone(), hasher, false, variable));
+        let guarded = unit.compound && number + 1 < units.len() && exits;
+        if let Some(inner) = &unit.subshell {
+            let mut state = state.clone();
+            if guarded {
+                "without -e".hash(&mut state);
+            }
+            atoms.extend(script_atoms(inner, state, hasher, exits_on_error, variable));
             continue;
         }
+        exits_on_error = exits;
         // What stands between commands: operators, brackets, keywords.
         let mut structure = DefaultHasher::new();
         guarded.hash(&mut structure);
@@ -159,8 +164,11 @@ fn script_atoms(
             while let Some(left) = leak
                 .next_if(|left| left.command < index || left.command == index && left.what == "a function")
             {
-                (&left.what, script.commands().get(left.command).map(|c| command_text(script, c)))
-                    .hash(&mut state);
+                left.what.hash(&mut state);
+                // What leaves a loop or a function behind is compared command by command.
+                if let Some(command) = left.simple.and_then(|index| script.commands().get(index)) {
+                    command_text(script, command).hash(&mut state);
+                }
             }
             let mut context = hasher.clone();
             for word in simple.words.iter().chain(simple.assignments.iter().map(|a| &a.value)) {
@@ -257,7 +265,7 @@ pub(crate) fn atom_texts(instruction: &Instruction) -> Vec<String> {
     match instruction.script() {
         Some(Ok(script)) if instruction.keyword() == Keyword::Run && !script.commands().is_empty() => {
             let nothing = DefaultHasher::new();
-            let atoms = script_atoms(script, nothing.clone(), &nothing, sets_errexit(script), &|_, _| {});
+            let atoms = script_atoms(script, nothing.clone(), &nothing, false, &|_, _| {});
             atoms.into_iter().map(|atom| atom.text).collect()
         }
         _ => vec![instruction_text(instruction)],

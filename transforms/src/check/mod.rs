@@ -188,7 +188,8 @@ impl<'e> Declared<'e> {
             moved: Vec::new(),
             repeated: Vec::new(),
         };
-        for effect in effects {
+        // The next one to be used up is mostly the last in its list.
+        for effect in effects.iter().rev() {
             match effect {
                 Effect::Rewritten { from, to } => all.rewritten.push((from, to)),
                 Effect::Added(text) => all.added.push(text),
@@ -203,7 +204,6 @@ impl<'e> Declared<'e> {
 
     /// Expects `before`, changed as declared, to be spread over `after` in its order.
     fn compare(&mut self, mut before: Vec<Atom>, after: &[Vec<Atom>], problems: &mut Vec<String>) {
-        // A stage in which nothing differs has no part in what was declared, though it may read alike.
         if let [after] = after
             && let Some(rest) = self.side_by_side(&before, after)
         {
@@ -244,6 +244,13 @@ impl<'e> Declared<'e> {
     /// Goes through both lists in step, which tells apart commands that read the same. What is left of the
     /// effects, where each difference is one of them; `None` where something moved, or was not declared.
     fn side_by_side(&self, before: &[Atom], after: &[Atom]) -> Option<Self> {
+        if before == after {
+            // What was declared is about another stage, though it may read alike.
+            return Some(self.clone());
+        }
+        if before.iter().any(|atom| self.moved.contains(&atom.text.as_str())) {
+            return None;
+        }
         let mut rest = self.clone();
         let mut after = after.iter().peekable();
         let mut before = before.iter().peekable();
@@ -255,9 +262,9 @@ impl<'e> Declared<'e> {
             }
             let rewritten = |&(from, to): &(&str, &str)| from == was.text && to == is.text;
             if was.context == is.context
-                && let Some(at) = rest.rewritten.iter().position(rewritten)
+                && let Some(at) = rest.rewritten.iter().rposition(rewritten)
             {
-                rest.rewritten.swap_remove(at);
+                rest.rewritten.remove(at);
                 before.next();
                 after.next();
             } else if use_up(&mut rest.added, &is.text) {
@@ -314,8 +321,8 @@ impl<'e> Declared<'e> {
 
 /// Takes a text off a list of such.
 fn use_up(texts: &mut Vec<&str>, text: &str) -> bool {
-    let at = texts.iter().position(|known| *known == text);
-    at.map(|at| texts.swap_remove(at)).is_some()
+    let at = texts.iter().rposition(|known| *known == text);
+    at.map(|at| texts.remove(at)).is_some()
 }
 
 /// Takes each of `texts` that is among `atoms` off both.
@@ -343,9 +350,10 @@ fn take(texts: &mut Vec<&str>, atoms: &mut Vec<Atom>) {
     });
 }
 
-/// What `dockerfile-parser` could read before, it still reads, to the same instructions.
+/// What `dockerfile-parser` could read before, it still reads, to the same instructions. It knows of no
+/// other escape character.
 fn second_reader(before: &str, after: &str, tree: &Dockerfile, problems: &mut Vec<String>) {
-    if dockerfile_parser::Dockerfile::parse(before).is_err() {
+    if tree.escape() != '\\' || dockerfile_parser::Dockerfile::parse(before).is_err() {
         return;
     }
     match dockerfile_parser::Dockerfile::parse(after) {

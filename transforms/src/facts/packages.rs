@@ -248,11 +248,13 @@ pub fn removes<'f>(simple: &SimpleCommand, mut folders: impl Iterator<Item = &'f
 fn plain_path(raw: &str) -> String {
     let path = raw.replace(['"', '\''], "").replace("${HOME}", "~").replace("$HOME", "~");
     let end = path.find(['*', '?', '[', '{']).unwrap_or(path.len());
-    path[..end].trim_end_matches(['/', '.']).to_owned()
+    let path = path[..end].trim_end_matches(['/', '.']);
+    path.strip_prefix("/root").map_or_else(|| path.to_owned(), |rest| format!("~{rest}"))
 }
 
 /// Whether a folder is `path` or lies in it.
 fn holds(path: &str, folder: &str) -> bool {
+    let folder = plain_path(folder);
     !path.is_empty()
         && (folder == path || folder.strip_prefix(path).is_some_and(|rest| rest.starts_with('/')))
 }
@@ -268,4 +270,36 @@ fn is_versioned(name: &str, known: &str) -> bool {
         let rest = rest.strip_prefix('-').unwrap_or(rest);
         !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit() || c == '.')
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn removes_lists(script: &str) -> bool {
+        let script = Script::parse(script).unwrap();
+        script.commands().iter().any(|simple| removes(simple, std::iter::once("/var/lib/apt/lists")))
+    }
+
+    #[test]
+    fn sees_a_folder_go() {
+        for script in [
+            "rm -rf /var/lib/apt/lists/*",
+            "sudo rm -r \"/var/lib/apt/lists\"",
+            "rm -rf /var/lib/apt/lists/*_*",
+            "rm -rf /var/lib/{apt,dpkg}/lists /tmp/*",
+            "rm -rf /var/lib/apt/",
+            "find /var/lib/apt/lists -type f -delete",
+        ] {
+            assert!(removes_lists(script), "{script}");
+        }
+        for script in [
+            "rm -rf /var/lib/apt/lists/partial",
+            "rm -rf /tmp/*",
+            "ls /var/lib/apt/lists",
+            "echo rm /var/lib/apt",
+        ] {
+            assert!(!removes_lists(script), "{script}");
+        }
+    }
 }

@@ -60,6 +60,8 @@ pub struct Leak {
     pub command: usize,
     /// What it is, in words.
     pub what: String,
+    /// The simple command that leaves it behind; `None` for a compound one.
+    pub simple: Option<usize>,
     /// Whether it is a process that goes on until the whole RUN ends: brackets don't hold it back.
     pub is_process: bool,
 }
@@ -73,9 +75,12 @@ pub fn leaks(script: &Script) -> Vec<Leak> {
         .enumerate()
         .filter_map(|(command, simple)| {
             if let Some(what) = daemon(simple) {
-                return Some(Leak { command, what, is_process: true });
+                return Some(Leak { command, what, simple: Some(command), is_process: true });
             }
-            leaks_of(simple).map(|what| Leak { command, what, is_process: false })
+            leaks_of(simple).map(|what| {
+                let simple = (what != "a function").then_some(command);
+                Leak { command, what, simple, is_process: false }
+            })
         })
         .collect();
     let mut next = 0;
@@ -87,11 +92,21 @@ pub fn leaks(script: &Script) -> Vec<Leak> {
                     match kind {
                         CompoundKind::FunctionDefinition => {
                             let what = "a function".to_owned();
-                            found.push(Leak { command: commands.start, what, is_process: false });
+                            found.push(Leak {
+                                command: commands.start,
+                                what,
+                                simple: None,
+                                is_process: false,
+                            });
                         }
                         CompoundKind::For | CompoundKind::ArithmeticFor | CompoundKind::Arithmetic => {
                             let what = "a variable".to_owned();
-                            found.push(Leak { command: commands.start, what, is_process: false });
+                            found.push(Leak {
+                                command: commands.start,
+                                what,
+                                simple: None,
+                                is_process: false,
+                            });
                         }
                         _ => {}
                     }
@@ -101,7 +116,7 @@ pub fn leaks(script: &Script) -> Vec<Leak> {
         }
         if list.terminator == Terminator::Background {
             let what = "a command in the background".to_owned();
-            found.push(Leak { command: next, what, is_process: true });
+            found.push(Leak { command: next, what, simple: None, is_process: true });
         }
     }
     found.sort_by_key(|leak| leak.command);
@@ -181,4 +196,47 @@ pub fn sets_errexit(commands: &[SimpleCommand]) -> bool {
             None => true,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(script: &str) -> Vec<String> {
+        leaks(&Script::parse(script).unwrap()).into_iter().map(|leak| leak.what).collect()
+    }
+
+    #[test]
+    fn names_what_outlives_a_command() {
+        for (script, what) in [
+            ("cd /x && make", "`cd`"),
+            ("A=1", "`A=`"),
+            ("a ${B:=c}", "a variable that an expansion sets"),
+            ("for p in a b; do c $p; done", "a variable"),
+            ("f() { a; }", "a function"),
+            ("nvm use 20", "`nvm use`"),
+            ("conda activate x", "`conda activate`"),
+            ("sudo service mysql start", "the daemon of `service`"),
+            ("/etc/init.d/ssh restart", "the daemon of `ssh`"),
+            ("redis-server --daemonize yes", "the daemon of `redis-server`"),
+            ("a &", "a command in the background"),
+        ] {
+            assert!(left(script).iter().any(|left| left == what), "{script}: {:?}", left(script));
+        }
+    }
+
+    #[test]
+    fn leaves_the_rest_alone() {
+        for script in [
+            "(cd /x && make)",
+            "a | cd /x",
+            "A=1 make",
+            "a ${B:-c} ${D:+==e}",
+            "conda install -y x",
+            "nvm --version",
+            "service --status-all",
+        ] {
+            assert_eq!(left(script), Vec::<String>::new(), "{script}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use super::{Edit, Run, Work, decided};
 use crate::facts::{Action, PackageCommand, program_word, removes};
 use crate::knowledge::PackageManager;
 use crate::plan::{Findings, Safety};
-use dfix_syntax::shell::{Element, SimpleCommand, Terminator};
+use dfix_syntax::shell::{CompoundKind, Element, SimpleCommand, Terminator};
 
 pub(super) fn find(run: &Run<'_>, work: &mut Vec<Work>, findings: &mut Findings) {
     let mut done: Vec<&str> = Vec::new();
@@ -44,7 +44,7 @@ fn fills(run: &Run<'_>, command: &PackageCommand<'_>) -> bool {
     }
     match command.action {
         // Where the index is what matters, only who fetches it fills it.
-        Action::Update => true,
+        Action::Update => !manager.lists.is_empty(),
         Action::Install => {
             manager.lists.is_empty() && run.installs().any(|install| install.index == command.index)
         }
@@ -85,6 +85,9 @@ fn plan(run: &Run<'_>, last: &PackageCommand<'_>) -> Result<Option<Work>, String
             "a command of line {line} runs in the background, and may still use the cache of {}",
             manager.id
         ));
+    }
+    if let Some(user) = run.survey.cache_user(run.at, manager) {
+        return Err(format!("line {user} uses the cache folder of {}", manager.id));
     }
     if let Some(offline) = run.survey.offline_reader(run.at, manager) {
         return Err(format!(
@@ -154,10 +157,9 @@ fn plan(run: &Run<'_>, last: &PackageCommand<'_>) -> Result<Option<Work>, String
 }
 
 fn is_itself(operand: &str, manager: &PackageManager) -> bool {
-    manager.cleanup.starts_with(manager.programs[0].as_str())
-        && !manager.system
+    !manager.system
+        && manager.cleanup.starts_with(manager.programs[0].as_str())
         && operand.split('@').next() == Some(manager.programs[0].as_str())
-        && manager.language == "node"
 }
 
 /// The clean-up, called as the installation is: by `sudo`, with its variables, from its folder.
@@ -202,7 +204,7 @@ fn place(run: &Run<'_>, last: &PackageCommand<'_>, text: String) -> Result<Edit,
         return Ok(Edit::Behind { command: last_use, text });
     }
     Err(format!(
-        "line {line} ends in brackets, keywords or a comment, so that nothing can be put behind it exactly: add `{text}` there"
+        "line {line} does not end in a plain command, so that nothing can be put behind it exactly: add `{text}` by hand"
     ))
 }
 
@@ -217,12 +219,21 @@ fn can_append(run: &Run<'_>) -> bool {
     goes_on
         && matches!(last.terminator, Terminator::None | Terminator::Newline)
         && !run.script.has_here_document()
+        && !has_function(run)
         && !run.script.comments().iter().any(|comment| comment.end > last.span.end)
 }
 
 /// Whether nothing behind a command runs, or it runs what `-e` would no longer end.
 fn ends_shell(simple: &SimpleCommand) -> bool {
     matches!(simple.name(), Some("exit" | "exec" | "return" | "." | "source" | "eval") | None)
+}
+
+/// A function that is called last would run without `-e` in front of a `&&`.
+fn has_function(run: &Run<'_>) -> bool {
+    let lists = run.script.lists().iter();
+    let mut elements = lists.flat_map(|list| &list.pipelines).flat_map(|pipeline| &pipeline.elements);
+    elements
+        .any(|element| matches!(element, Element::Compound { kind: CompoundKind::FunctionDefinition, .. }))
 }
 
 /// Whether a command behind `last` may remove the package manager.

@@ -11,20 +11,28 @@ pub(super) fn by_option(command: &PackageCommand<'_>) -> bool {
     !manager.flag.is_empty() && command.has_option(flag)
         || command.has_option(&manager.same_flags)
         || command.options.iter().any(|option| {
-            let raw = &command.simple.words[option.word].raw;
-            manager.same_prefixes.iter().any(|prefix| raw.starts_with(prefix))
+            let raw = command.simple.words[option.word].raw.clone();
+            let full = match &option.value {
+                Some(value) if option.value_word.is_some() => format!("{raw}={value}"),
+                _ => raw,
+            };
+            manager.same_prefixes.iter().any(|prefix| full.starts_with(prefix))
         })
 }
 
-/// Whether a variable decides: set in the Dockerfile, for the command, or in the script before it.
+/// Whether a variable decides: set in the Dockerfile, for the command, or in the script before it. A row of
+/// the table may name the value that decides.
 pub(super) fn by_variable(run: &Run<'_>, command: &PackageCommand<'_>) -> bool {
-    command.manager.variables.iter().any(|name| {
-        run.situation.facts.variable(run.stage.stage.number, run.at, name).is_some()
+    command.manager.variables.iter().any(|row| {
+        let (name, wanted) = row.split_once('=').map_or((row.as_str(), None), |(n, value)| (n, Some(value)));
+        let decides = |value: Option<&str>| wanted.is_none() || value.is_none() || value == wanted;
+        let definition = run.situation.facts.variable(run.stage.stage.number, run.at, name);
+        definition.is_some_and(|definition| decides(definition.value.as_deref()))
             || run.script.commands().iter().take(command.index + 1).any(|simple| {
-                simple.assignments.iter().any(|assignment| assignment.name == *name)
-                    || simple.words.iter().any(|word| {
-                        word.raw.strip_prefix(name.as_str()).is_some_and(|rest| rest.starts_with('='))
-                    })
+                let assigned = simple.assignments.iter().filter(|assignment| assignment.name == name);
+                let exported =
+                    simple.words.iter().filter_map(|word| word.raw.strip_prefix(name)?.strip_prefix('='));
+                assigned.map(|a| a.value.literal.as_deref()).any(decides) || exported.map(Some).any(decides)
             })
     })
 }
@@ -57,7 +65,7 @@ pub(super) fn by_mount(run: &Run<'_>, manager: &PackageManager) -> bool {
 }
 
 /// A folder with the home of whichever user written as `~`.
-fn home(path: &str) -> String {
+pub(super) fn home(path: &str) -> String {
     let path = path.trim_end_matches('/');
     if let Some(rest) = path.strip_prefix("/root") {
         return format!("~{rest}");

@@ -3,7 +3,7 @@
 use super::index::{Reader, reader_in};
 use super::{Edit, Run, Work, decided};
 use crate::edit::Change;
-use crate::facts::{Action, PackageCommand, removes};
+use crate::facts::{Action, PackageCommand, leaks_of, removes};
 use crate::knowledge::{PackageManager, version_matches};
 use crate::plan::{Effect, Findings, Proposal, Safety};
 use dfix_syntax::shell::Terminator;
@@ -100,6 +100,16 @@ fn obstacle(run: &Run<'_>, command: &PackageCommand<'_>) -> Option<String> {
             "{} of {} is too old to know {}",
             manager.id, run.stage.base.written, manager.flag
         ));
+    }
+    if let Some(what) = leaks_of(command.simple) {
+        return Some(format!(
+            "`{}` of line {} leaves {what} to the commands after it",
+            manager.id,
+            run.line()
+        ));
+    }
+    if let Some(line) = run.survey.cache_user(run.at, manager) {
+        return Some(format!("line {line} uses the cache folder of {}", manager.id));
     }
     let line = run.survey.offline_reader(run.at, manager)?;
     Some(format!(

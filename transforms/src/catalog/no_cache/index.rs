@@ -9,7 +9,7 @@ use crate::facts::{Action, PackageCommand, package_command, package_commands, pr
 use crate::knowledge::PackageManager;
 use crate::plan::Situation;
 use dfix_syntax::shell::{CompoundKind, Joint, Script, SimpleCommand};
-use dfix_syntax::{Dockerfile, Instruction, Kind};
+use dfix_syntax::{CommandForm, Dockerfile, Instruction, Kind};
 
 /// What later instructions do with an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,21 +86,40 @@ pub(super) fn reader_at(
     at: usize,
     manager: &'static PackageManager,
 ) -> Reader {
-    let situation = survey.situation;
-    let instruction = &situation.tree.instructions[at];
-    let line = instruction.line();
-    match instruction.kind() {
-        Kind::Run(_) | Kind::Cmd(_) | Kind::Entrypoint(_) => {
-            match (Run::at(survey, stage, at), instruction.script()) {
-                (Some(run), _) => reader_in(&run, 0, manager),
-                // CMD and ENTRYPOINT, which are not RUNs.
-                (None, Some(Ok(script))) => scan(situation, script, 0, manager, line, &|_| false),
-                _ => by_name(instruction, manager),
-            }
+    let instruction = &survey.situation.tree.instructions[at];
+    match (instruction.kind(), instruction.script()) {
+        (Kind::Run(_), _) => match Run::at(survey, stage, at) {
+            Some(run) => reader_in(&run, 0, manager),
+            None => by_name(instruction, manager),
+        },
+        (Kind::Cmd(_) | Kind::Entrypoint(_), script) => {
+            starts(survey.situation, instruction, script.and_then(Result::ok), manager)
         }
-        Kind::Onbuild(_) => by_name(instruction, manager),
+        (Kind::Onbuild(_), _) => by_name(instruction, manager),
         _ => Reader::None,
     }
+}
+
+/// What a container does when it starts. A script that is not seen is taken to leave the index alone: an
+/// image that installs packages at its start would have to fetch an index of the day.
+fn starts(
+    situation: Situation<'_>,
+    instruction: &Instruction,
+    script: Option<&Script>,
+    manager: &'static PackageManager,
+) -> Reader {
+    let line = instruction.line();
+    let found = match (script, instruction.command()) {
+        (Some(script), _) => scan(situation, script, 0, manager, line, &|_| false),
+        (None, Some(CommandForm::Exec(words))) if situation.context.is_some() => {
+            let programs = words.iter().take(2).map(|name| Called { name: name.clone(), sourced: true });
+            programs.fold(by_name(instruction, manager), |found, called| {
+                found.and(|| look_into(situation, &called, manager, line))
+            })
+        }
+        _ => by_name(instruction, manager),
+    };
+    if matches!(found, Reader::Needs { .. }) { found } else { Reader::None }
 }
 
 /// For what is not read as a script: whether it names a program that reads an index.
@@ -120,18 +139,18 @@ fn scan(
     has_flag: &dyn Fn(&PackageCommand<'_>) -> bool,
 ) -> Reader {
     let mut unknown = Reader::None;
-    // An index that was fetched under a condition serves what stands under the same one.
-    let mut fetched_in: Option<&[CompoundKind]> = None;
+    // An index that was fetched under a condition serves the rest of its chain of `&&`.
+    let mut served = false;
     let needs = |what: String| Reader::Needs { line, what };
     for (index, simple) in script.commands().iter().enumerate().skip(first) {
+        served &= simple.joined_by == Some(Joint::And);
         let command = package_command(index, simple).filter(|command| command.manager.lists == manager.lists);
         if let Some(command) = command {
-            let served = fetched_in.is_some_and(|fetched| simple.enclosures.starts_with(fetched));
             let verb = command.verb();
             let supplies = command.action == Action::Update || fetches_itself(&command);
             match command.action {
                 _ if supplies && is_certain(simple) => return unknown.and(|| Reader::Fetches),
-                _ if supplies => fetched_in = Some(&simple.enclosures),
+                _ if supplies => served = true,
                 Action::Install if !served && !has_flag(&command) => {
                     return needs(format!("`{} {verb}`", command.manager.programs[0]));
                 }

@@ -1,11 +1,13 @@
 //! What holds for the file as a whole, looked up once.
 
+use super::decided::home;
 use super::index::{Reader, reader_at, readers_elsewhere};
 use crate::catalog::silence::Silence;
-use crate::facts::{StageFacts, package_commands};
+use crate::facts::{StageFacts, package_commands, program_word};
 use crate::knowledge::PackageManager;
 use crate::plan::Situation;
-use dfix_syntax::{Dockerfile, Kind, Stage};
+use dfix_syntax::shell::SimpleCommand;
+use dfix_syntax::{Dockerfile, Instruction, Kind, Stage};
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -24,6 +26,9 @@ pub(super) struct Survey<'a> {
     settings: Vec<Option<usize>>,
     /// Who installs from a cache, by program: the last index and its line.
     offline: HashMap<&'static str, (usize, usize)>,
+    /// Folders that something reads or changes, as paths, with index and line.
+    touched: Vec<(usize, usize, String)>,
+    cache_users: RefCell<HashMap<&'static str, Vec<(usize, usize)>>>,
     readers: RefCell<Readers>,
 }
 
@@ -45,8 +50,26 @@ impl<'a> Survey<'a> {
                 }
             }
         }
+        let touched = tree
+            .instructions
+            .iter()
+            .enumerate()
+            .flat_map(|(at, instruction)| {
+                touched(instruction).map(move |path| (at, instruction.line(), path))
+            })
+            .collect();
         let silence = Silence::of(tree);
-        Self { situation, stages, silence, kept, settings, offline, readers: RefCell::default() }
+        Self {
+            situation,
+            stages,
+            silence,
+            kept,
+            settings,
+            offline,
+            touched,
+            cache_users: RefCell::default(),
+            readers: RefCell::default(),
+        }
     }
 
     /// Whether the files of a stage get into an image.
@@ -67,6 +90,28 @@ impl<'a> Survey<'a> {
     pub fn offline_reader(&self, at: usize, manager: &PackageManager) -> Option<usize> {
         let (last, line) = self.offline.get(manager.programs.first()?.as_str())?;
         (*last >= at).then_some(*line)
+    }
+
+    /// The line of an instruction from `at` on that names a cache folder, other than to remove or make it:
+    /// it would not find what it names.
+    pub fn cache_user(&self, at: usize, manager: &'static PackageManager) -> Option<usize> {
+        let mut known = self.cache_users.borrow_mut();
+        let users = known.entry(manager.id.as_str()).or_insert_with(|| self.users_of(manager));
+        users.get(users.partition_point(|(index, _)| *index < at)).map(|(_, line)| *line)
+    }
+
+    fn users_of(&self, manager: &PackageManager) -> Vec<(usize, usize)> {
+        let caches: Vec<String> = manager.cache.iter().map(|cache| home(cache)).collect();
+        let names = |path: &str| {
+            caches.iter().any(|cache| {
+                // `~/.cache` is shared by many: a folder in it says nothing.
+                path.strip_prefix(cache.as_str()).is_some_and(|rest| {
+                    rest.is_empty() || rest.starts_with('/') && !cache.ends_with("/.cache")
+                })
+            })
+        };
+        let users = self.touched.iter().filter(|(.., path)| names(path));
+        users.map(|(at, line, _)| (*at, *line)).collect()
     }
 
     /// What the instructions behind `at` do with an index: in its stage, those built on it, and those that
@@ -94,6 +139,43 @@ impl<'a> Survey<'a> {
         readers.reverse();
         readers
     }
+}
+
+/// The cache-like folders that an instruction names and that have to be there for it.
+fn touched(instruction: &Instruction) -> Box<dyn Iterator<Item = String> + '_> {
+    match instruction.kind() {
+        Kind::Copy(transfer) if instruction.flag("from").is_some() => {
+            Box::new(transfer.sources.iter().map(|source| folder(&source.raw)))
+        }
+        _ => match instruction.script() {
+            Some(Ok(script)) => Box::new(
+                script
+                    .commands()
+                    .iter()
+                    .filter(|simple| !may_lack(simple))
+                    .flat_map(|simple| simple.words.iter().skip(1))
+                    .filter(|word| word.raw.contains('/'))
+                    .map(|word| folder(&word.raw)),
+            ),
+            _ => Box::new(std::iter::empty()),
+        },
+    }
+}
+
+/// Whether a command is content where a folder that it names is not there.
+fn may_lack(simple: &SimpleCommand) -> bool {
+    let Some((program, _)) = program_word(simple) else { return false };
+    let forced = || simple.words.iter().any(|word| word.raw.starts_with('-') && word.raw.contains('f'));
+    match simple.words[program].literal.as_deref() {
+        Some("rm") => forced(),
+        Some("mkdir" | "echo" | "install") => true,
+        _ => false,
+    }
+}
+
+fn folder(raw: &str) -> String {
+    let path = raw.replace(['"', '\''], "").replace("${HOME}", "~").replace("$HOME", "~");
+    home(&path)
 }
 
 /// It is shipped, or a stage that is copies all of it.

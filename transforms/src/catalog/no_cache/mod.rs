@@ -194,10 +194,14 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Whether an installing command does something: `yarn --version` does not.
+/// Whether an installing command does something: `yarn --version` and `conda env list` do not.
 fn is_real(command: &PackageCommand<'_>) -> bool {
-    !command.options.iter().any(|option| matches!(option.name.as_str(), "--version" | "-v" | "--help" | "-h"))
-        || !command.verb().is_empty()
+    let asks = |name: &str| matches!(name, "--version" | "-v" | "--help" | "-h");
+    match command.verb() {
+        "" => !command.options.iter().any(|option| asks(&option.name)),
+        "env" => matches!(command.operand_values().next(), Some(Some("create" | "update"))),
+        _ => true,
+    }
 }
 
 /// A RUN that can't be edited, where it names an installation.
@@ -225,6 +229,46 @@ fn unread(run: &Instruction, findings: &mut Findings) {
                 run.line(),
                 manager.id
             ),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::options::Options;
+    use crate::{Cache, Merge, plan};
+    use dfix_syntax::Dockerfile;
+
+    fn rewritten(text: &str, options: Options) -> String {
+        plan(&Dockerfile::parse(text).unwrap(), None, &options).result.to_string()
+    }
+
+    #[test]
+    fn lines_end_as_they_did() {
+        let text = "FROM debian:12\r\nRUN apt-get update && \\\r\n  apt-get install -y curl\r\nRUN apt-get install -y git";
+        let only = vec!["merge-runs".to_owned(), "no-cache".to_owned()];
+        assert_eq!(
+            rewritten(text, Options { only, ..Options::default() }),
+            "FROM debian:12\r\nRUN apt-get update && \\\r\n  apt-get install -y curl && \\\r\n  apt-get install -y git && \\\r\n  rm -rf /var/lib/apt/lists/*"
+        );
+    }
+
+    #[test]
+    fn mounts_instead_leave_flags_alone() {
+        let text = "FROM debian:12\nRUN apt-get update && apt-get install curl\nRUN pip install flask\n";
+        let options =
+            Options { only: vec!["no-cache".to_owned()], cache: Cache::Mounts, ..Options::default() };
+        assert_eq!(rewritten(text, options), text);
+    }
+
+    #[test]
+    fn merged_runs_are_cleaned_once() {
+        let text =
+            "FROM debian:12\nRUN apt-get update\nRUN cd /srv && touch a\nRUN apt-get install -y curl\n";
+        let only = vec!["merge-runs".to_owned(), "no-cache".to_owned()];
+        assert_eq!(
+            rewritten(text, Options { only, merge: Merge::All, ..Options::default() }),
+            "FROM debian:12\nRUN apt-get update && \\\n    (cd /srv && touch a) && \\\n    apt-get install -y curl && \\\n    rm -rf /var/lib/apt/lists/*\n"
         );
     }
 }
