@@ -88,8 +88,28 @@ table! {
         path_options: Vec<String>,
         /// Options after which it does not ask.
         assume_yes: Vec<String>,
+        /// Subcommands that ask before they go on.
+        asks: Vec<String>,
+        /// The option of `install` that leaves recommended packages out.
+        fewer: String,
+        /// Beginnings of options that decide the same question as `fewer`.
+        fewer_same: Vec<String>,
+        /// Options that install from the cache.
+        offline: Vec<String>,
+        /// Subcommands other than install ones that read the package index.
+        index_verbs: Vec<String>,
+        /// Other programs that read the package index.
+        index_programs: Vec<String>,
+        /// Subcommands that remove the package index.
+        empties_lists: Vec<String>,
+        /// Rules of linters about its cache.
+        rules: Vec<String>,
         /// The option that keeps the cache out of the layer.
         flag: String,
+        /// Releases of the distribution whose packaged version does not know the flag.
+        flag_missing_in: Vec<String>,
+        /// Versions of the alpine image that know the flag, as a comparison.
+        flag_versions: String,
         /// Options that mean the same.
         same_flags: Vec<String>,
         /// Beginnings of options that decide the same question.

@@ -5,6 +5,7 @@ mod no_cache;
 mod order_layers;
 mod production_dependencies;
 mod run_edit;
+mod silence;
 mod slim_base;
 mod sources;
 mod split_dependency_copy;

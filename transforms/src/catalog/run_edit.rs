@@ -7,6 +7,9 @@ use dfix_syntax::shell::{Element, Script, SimpleCommand, Terminator};
 use dfix_syntax::{CommandForm, Instruction, Kind};
 use std::ops::Range;
 
+/// How long a line may become before it is broken.
+const LINE: usize = 100;
+
 /// Collects edits of one RUN and what they change.
 pub(crate) struct RunEdit<'a> {
     instruction: &'a Instruction,
@@ -132,7 +135,7 @@ impl<'a> RunEdit<'a> {
         }
         let last = self.script.lists().last()?;
         let at = self.source(last.span.clone())?.end;
-        self.edits.push((at..at, format!("{}{command}", self.joint())));
+        self.edits.push((at..at, format!("{}{command}", self.joint(command))));
         self.effects.push(Effect::Added(command.to_owned()));
         Some(())
     }
@@ -150,14 +153,18 @@ impl<'a> RunEdit<'a> {
             return None;
         }
         let at = self.source(pipeline.span.clone())?.end;
-        self.edits.push((at..at, format!("{}{command}", self.joint())));
+        self.edits.push((at..at, format!("{}{command}", self.joint(command))));
         self.effects.push(Effect::Added(command.to_owned()));
         Some(())
     }
 
-    /// In the script of a here-document lines need no escape.
-    fn joint(&self) -> String {
-        if self.instruction.here_documents().is_empty() { self.style.joint() } else { " && ".to_owned() }
+    /// A RUN on one line stays on one, where there is room. In the script of a here-document lines need no
+    /// escape.
+    fn joint(&self, command: &str) -> String {
+        let text = self.instruction.text().trim_end();
+        let fits = !text.contains('\n') && text.chars().count() + command.len() < LINE;
+        let inline = fits || !self.instruction.here_documents().is_empty();
+        if inline { " && ".to_owned() } else { self.style.joint() }
     }
 
     /// The edited RUN, and what differs. `None` where the edits don't fit together.

@@ -23,8 +23,7 @@ pub(super) struct Walk<'a> {
 impl<'a> Walk<'a> {
     /// A walk that adds the commands of a script to `atoms`. `hasher` has what holds for the whole RUN.
     pub fn of(script: &'a Script, hasher: DefaultHasher, exits: bool, atoms: &'a mut Vec<Atom>) -> Self {
-        let exits_on_error = exits || sets_errexit(script);
-        Self { script, hasher, state: DefaultHasher::new(), exits_on_error, atoms }
+        Self { script, hasher, state: DefaultHasher::new(), exits_on_error: exits, atoms }
     }
 
     /// A chain of `&&` has the same meaning as separate RUNs: the first failure ends the build. So each of
@@ -44,14 +43,14 @@ impl<'a> Walk<'a> {
             let behind = script.commands()[first..].partition_point(|c| c.span.start < pipeline.span.end);
             let commands = first..first + behind;
             first = commands.end;
-            if !self.exits_on_error
-                && subshell(pipeline).is_some_and(|span| self.own_shell(&script.text()[span]))
-            {
-                continue;
-            }
+            let exits = self.exits_on_error || sets_errexit(&script.commands()[commands.clone()]);
             // `-e` is off in all but the last command of a `&&` list, inside brackets and keywords, too.
             let simple = |element: &Element| matches!(element, Element::Simple(_));
-            let guarded = self.exits_on_error && number < last && !pipeline.elements.iter().all(simple);
+            let guarded = exits && number < last && !pipeline.elements.iter().all(simple);
+            if subshell(pipeline).is_some_and(|span| self.own_shell(&script.text()[span], guarded)) {
+                continue;
+            }
+            self.exits_on_error = exits;
             self.member(commands, pipeline.span.clone(), guarded, &mut leaks);
         }
     }
@@ -79,8 +78,11 @@ impl<'a> Walk<'a> {
             while let Some(left) = leaks
                 .next_if(|left| left.command < index || left.command == index && left.what == "a function")
             {
-                (&left.what, script.commands().get(left.command).map(|c| command_text(script, c)))
-                    .hash(&mut self.state);
+                left.what.hash(&mut self.state);
+                // What leaves a loop or a function behind is compared command by command.
+                if let Some(command) = left.simple.and_then(|index| script.commands().get(index)) {
+                    command_text(script, command).hash(&mut self.state);
+                }
             }
             let mut context = self.hasher.clone();
             if !plain {
@@ -101,14 +103,18 @@ impl<'a> Walk<'a> {
 
     /// A subshell in a chain of `&&` does what a RUN of its own does. `false` where it has redirections, or
     /// can't be read.
-    fn own_shell(&mut self, text: &str) -> bool {
+    fn own_shell(&mut self, text: &str, guarded: bool) -> bool {
         let inside = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
         let Some(Ok(inner)) = inside.map(Script::parse) else { return false };
         if inner.commands().is_empty() {
             return false;
         }
-        let (hasher, state) = (self.hasher.clone(), self.state.clone());
-        Walk { script: &inner, hasher, state, exits_on_error: false, atoms: self.atoms }.script();
+        let (hasher, mut state) = (self.hasher.clone(), self.state.clone());
+        if guarded {
+            "without -e".hash(&mut state);
+        }
+        let exits_on_error = self.exits_on_error;
+        Walk { script: &inner, hasher, state, exits_on_error, atoms: self.atoms }.script();
         true
     }
 

@@ -3,8 +3,12 @@
 use dfix_syntax::{Dockerfile, Keyword, Kind};
 use dockerfile_parser::Instruction;
 
-/// What `dockerfile-parser` could read before, it still reads, to the same stages and instructions.
+/// What `dockerfile-parser` could read before, it still reads, to the same stages and instructions. It knows
+/// of no other escape character than the backslash.
 pub(super) fn reader(before: (&str, &Dockerfile), after: (&str, &Dockerfile), problems: &mut Vec<String>) {
+    if before.1.escape() != '\\' {
+        return;
+    }
     let Some(agreed) = disagreement(before) else { return };
     match disagreement(after) {
         None => problems.push("a second reader can't read the result any more".to_owned()),

@@ -5,7 +5,9 @@ mod packages;
 mod shell_state;
 
 pub use base::{Base, Variant};
-pub use packages::{Action, CommandOption, PackageCommand, package_command, package_commands, program_word};
+pub use packages::{
+    Action, CommandOption, PackageCommand, cleans, package_command, package_commands, program_word, removes,
+};
 pub use shell_state::{Leak, leaks, leaks_of, sets_errexit};
 
 use dfix_syntax::{Dockerfile, Instruction, Kind, Stage};

@@ -223,6 +223,42 @@ pub fn program_word(simple: &SimpleCommand) -> Option<(usize, bool)> {
     }
 }
 
+/// Whether a command removes what a package manager leaves behind.
+#[must_use]
+pub fn cleans(simple: &SimpleCommand, manager: &PackageManager) -> bool {
+    removes(simple, manager.cleaned_by.iter().chain(&manager.cache).map(String::as_str))
+}
+
+/// Whether a command removes one of `folders`, or all that is in it.
+pub fn removes<'f>(simple: &SimpleCommand, mut folders: impl Iterator<Item = &'f str>) -> bool {
+    let Some((program, _)) = program_word(simple) else { return false };
+    let name = simple.words[program].literal.as_deref().unwrap_or_default();
+    let removes = match name.rsplit('/').next().unwrap_or(name) {
+        "rm" => true,
+        "find" => simple.words.iter().any(|word| matches!(word.raw.as_str(), "-delete" | "rm" | "-exec")),
+        _ => false,
+    };
+    removes
+        && folders.any(|folder| {
+            simple.words.iter().skip(program + 1).any(|word| holds(&plain_path(&word.raw), folder))
+        })
+}
+
+/// A word of a command as a path: quotes, and what follows the first pattern, left out.
+fn plain_path(raw: &str) -> String {
+    let path = raw.replace(['"', '\''], "").replace("${HOME}", "~").replace("$HOME", "~");
+    let end = path.find(['*', '?', '[', '{']).unwrap_or(path.len());
+    let path = path[..end].trim_end_matches(['/', '.']);
+    path.strip_prefix("/root").map_or_else(|| path.to_owned(), |rest| format!("~{rest}"))
+}
+
+/// Whether a folder is `path` or lies in it.
+fn holds(path: &str, folder: &str) -> bool {
+    let folder = plain_path(folder);
+    !path.is_empty()
+        && (folder == path || folder.strip_prefix(path).is_some_and(|rest| rest.starts_with('/')))
+}
+
 fn is_python(name: &str) -> bool {
     name.strip_prefix("python").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '.'))
         || name == "pypy3"
@@ -234,4 +270,36 @@ fn is_versioned(name: &str, known: &str) -> bool {
         let rest = rest.strip_prefix('-').unwrap_or(rest);
         !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit() || c == '.')
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn removes_lists(script: &str) -> bool {
+        let script = Script::parse(script).unwrap();
+        script.commands().iter().any(|simple| removes(simple, std::iter::once("/var/lib/apt/lists")))
+    }
+
+    #[test]
+    fn sees_a_folder_go() {
+        for script in [
+            "rm -rf /var/lib/apt/lists/*",
+            "sudo rm -r \"/var/lib/apt/lists\"",
+            "rm -rf /var/lib/apt/lists/*_*",
+            "rm -rf /var/lib/{apt,dpkg}/lists /tmp/*",
+            "rm -rf /var/lib/apt/",
+            "find /var/lib/apt/lists -type f -delete",
+        ] {
+            assert!(removes_lists(script), "{script}");
+        }
+        for script in [
+            "rm -rf /var/lib/apt/lists/partial",
+            "rm -rf /tmp/*",
+            "ls /var/lib/apt/lists",
+            "echo rm /var/lib/apt",
+        ] {
+            assert!(!removes_lists(script), "{script}");
+        }
+    }
 }

@@ -1,7 +1,6 @@
 //! What the commands of a RUN are for.
 
-use crate::catalog::merge_runs::cleans;
-use crate::facts::{Action, PackageCommand, package_commands, program_word};
+use crate::facts::{Action, PackageCommand, cleans, package_commands, program_word};
 use crate::knowledge::{COMMAND_PURPOSES, PACKAGE_MANAGERS};
 use crate::project::python::normalise;
 use dfix_syntax::Instruction;

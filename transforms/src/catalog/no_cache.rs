@@ -1,3 +1,0 @@
-//! `no-cache`
-use crate::plan::{Findings, Situation};
-pub(crate) fn find(_situation: Situation<'_>, _findings: &mut Findings) {}
