@@ -58,6 +58,8 @@ table! {
     PackageManagers {
         /// Month of the last look at the sources.
         date: String,
+        /// How names of variables begin that any installation may read.
+        environment: Vec<String>,
         /// The rows.
         manager: Vec<PackageManager>,
     }

@@ -115,10 +115,15 @@ impl<'e> Declared<'e> {
                 problems.push(format!("lost: {}", atom.text));
             } else if times > 0 && atom.config && !last {
                 problems.push(format!("lost in the last stage: {}", atom.text));
-            } else if times > 1 && !(1..times).all(|_| self.repeated.take(&atom.text)) {
+            } else if times > 1 && !(1..times).all(|_| self.repeats(&atom.text)) {
                 problems.push(format!("happens {times} times: {}", atom.text));
             }
         }
+    }
+
+    /// Whether something may happen once more: what is added may read like something that there was.
+    fn repeats(&mut self, text: &str) -> bool {
+        self.repeated.take(text) || self.added.take(text)
     }
 
     /// Something that stands where nothing like it stood: moved there, or added.

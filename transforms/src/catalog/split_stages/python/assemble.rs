@@ -10,7 +10,7 @@ use super::roles::{Role, Run};
 use crate::catalog::run_edit::RunEdit;
 use crate::facts::package_commands;
 use crate::plan::{Effect, Proposal, Safety, Situation};
-use dfix_syntax::{Instruction, Keyword};
+use dfix_syntax::{Instruction, Keyword, Kind};
 
 /// All that the stages are made of.
 pub(super) struct Assembly<'a> {
@@ -115,9 +115,10 @@ impl Assembly<'_> {
                 draft.add(Keyword::Env, &self.variables())?;
             }
             if fate.builder {
-                match self.without_system_flag(*at)? {
-                    Some((instruction, effects)) => draft.keep_as(*at, instruction, effects),
-                    None => draft.keep(*at),
+                match (self.in_new_form(*at, fate), self.without_system_flag(*at)?) {
+                    (Some(arguments), _) => draft.add_above(*at, Keyword::Env, &arguments)?,
+                    (None, Some((instruction, effects))) => draft.keep_as(*at, instruction, effects),
+                    (None, None) => draft.keep(*at),
                 }
             }
         }
@@ -203,7 +204,8 @@ impl Assembly<'_> {
             match instruction.keyword() {
                 Keyword::Arg | Keyword::Env | Keyword::Label | Keyword::Shell | Keyword::Workdir => true,
                 Keyword::Run => {
-                    self.runs.iter().find(|(run, _)| *run == at).is_some_and(|(_, run)| !run.has(Role::Other))
+                    let found = self.runs.binary_search_by_key(&at, |(run, _)| *run);
+                    found.is_ok_and(|found| !self.runs[found].1.has(Role::Other))
                 }
                 _ => false,
             }
@@ -226,6 +228,23 @@ impl Assembly<'_> {
                 "apt-get update{joint}apt-get install -y --no-install-recommends {list}{joint}rm -rf /var/lib/apt/lists/*"
             ),
         )
+    }
+
+    /// The arguments of `ENV NAME value` as `NAME=value`, where it stands in both stages: the old form is
+    /// deprecated, and is not written a second time.
+    fn in_new_form(&self, at: usize, fate: &Fate) -> Option<String> {
+        let Kind::Env(pairs) = self.situation.tree.instructions[at].kind() else { return None };
+        let [pair] = pairs.as_slice() else { return None };
+        let value = &pair.value.as_ref().filter(|_| pair.old_form && fate.runtime)?.raw;
+        let quoted = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        if quoted.is_some_and(|inner| !inner.contains(['"', '\'', '\\', '`'])) {
+            return Some(format!("{}={value}", pair.name));
+        }
+        match value.contains(['"', '\'', '\\', '`']) {
+            true => None,
+            false if value.contains(char::is_whitespace) => Some(format!("{}=\"{value}\"", pair.name)),
+            false => Some(format!("{}={value}", pair.name)),
+        }
     }
 
     /// `uv pip install --system` installs past an active virtual environment.

@@ -68,6 +68,9 @@ impl Environment {
             if other {
                 return Err((line, "uv works in several folders".to_owned()));
             }
+            if workdir == "/" {
+                return Err((line, "the project lies in /; set a WORKDIR".to_owned()));
+            }
             environment.path = format!("{}/.venv", workdir.trim_end_matches('/'));
             environment.made = false;
             environment.announced = false;
@@ -84,6 +87,10 @@ impl Environment {
         first: usize,
         last: usize,
     ) -> Result<(), Obstacle> {
+        let installs = |at: usize| {
+            let found = runs.binary_search_by_key(&at, |(run, _)| *run);
+            found.is_ok_and(|found| runs[found].1.has(Role::Install))
+        };
         for at in indexes(situation) {
             let instruction = &situation.tree.instructions[at];
             let line = instruction.line();
@@ -93,15 +100,13 @@ impl Environment {
                 Kind::Onbuild(_) => {
                     return fail("ONBUILD runs in images that are built on this one".to_owned());
                 }
-                Kind::Run(_) if runs.iter().any(|(run, one)| *run == at && one.has(Role::Install)) => {
-                    match place.user.as_deref() {
-                        Some("root" | "0") => {}
-                        Some(user) => {
-                            return fail(format!("packages are installed as {user}, into a home folder"));
-                        }
-                        None => return fail("the user that installs packages is not known".to_owned()),
+                Kind::Run(_) if installs(at) => match place.user.as_deref() {
+                    Some("root" | "0") => {}
+                    Some(user) => {
+                        return fail(format!("packages are installed as {user}, into a home folder"));
                     }
-                }
+                    None => return fail("the user that installs packages is not known".to_owned()),
+                },
                 Kind::User(_) if at < last => {
                     let next = situation.facts.at(at + 1).user.clone();
                     if !matches!(next.as_deref(), Some("root" | "0")) {

@@ -4,9 +4,11 @@ use super::part::{Part, RunPart};
 use super::reads::{Reads, base_name};
 use super::roles::{Role, Run};
 use crate::facts::join;
+use crate::knowledge::PACKAGE_MANAGERS;
 use crate::plan::Situation;
 use crate::project::join_context;
-use dfix_syntax::{Instruction, Keyword, Kind, Transfer, variables_of};
+use dfix_syntax::{Instruction, Kind, Transfer, variables_of};
+use std::collections::HashMap;
 
 /// Where an instruction goes.
 #[derive(Debug, Clone)]
@@ -33,6 +35,23 @@ pub(super) struct Fates<'a> {
     pub reads: &'a Reads,
     /// Whether an installation may compile, or fetch by version control.
     pub compiles: bool,
+    /// Where each variable is named for the last time up to the last installation.
+    pub named: HashMap<String, usize>,
+}
+
+/// Where each variable is named for the last time.
+pub(super) fn named<'i>(
+    instructions: impl Iterator<Item = (usize, &'i Instruction)>,
+) -> HashMap<String, usize> {
+    let mut last = HashMap::new();
+    for (at, instruction) in instructions {
+        let script = instruction.script().and_then(Result::ok);
+        let in_script = script.into_iter().flat_map(|script| script.variables_read().iter().cloned());
+        last.extend(
+            variables_of(instruction.arguments()).into_iter().chain(in_script).map(|name| (name, at)),
+        );
+    }
+    last
 }
 
 impl Fates<'_> {
@@ -51,13 +70,29 @@ impl Fates<'_> {
         match instruction.kind() {
             Kind::Run(_) => self.run(at),
             Kind::Copy(transfer) | Kind::Add(transfer) if before => self.copy(at, transfer),
-            Kind::Env(_) | Kind::Arg(_) | Kind::Workdir(_) | Kind::Shell(_) | Kind::User(_) if before => BOTH,
+            Kind::Env(pairs) | Kind::Arg(pairs) if before => {
+                let builder = pairs.iter().any(|pair| self.may_be_read(at, &pair.name));
+                if builder { BOTH } else { RUNTIME }
+            }
+            Kind::Workdir(_) | Kind::Shell(_) | Kind::User(_) if before => BOTH,
             _ => RUNTIME,
         }
     }
 
+    /// Whether an installation, or something else before the last one, may read a variable.
+    fn may_be_read(&self, at: usize, name: &str) -> bool {
+        let known = PACKAGE_MANAGERS.environment.iter().any(|start| name.starts_with(start.as_str()));
+        // What is built may read anything.
+        known || self.compiles || self.reads.sources || self.named.get(name).is_some_and(|last| *last > at)
+    }
+
+    /// The place of a RUN among the others.
+    fn found(&self, at: usize) -> Option<usize> {
+        self.runs.binary_search_by_key(&at, |(run, _)| *run).ok()
+    }
+
     fn run(&self, at: usize) -> Fate {
-        let Some(found) = self.runs.iter().position(|(index, _)| *index == at) else { return BOTH };
+        let Some(found) = self.found(at) else { return BOTH };
         let (run, part) = (&self.runs[found].1, &self.parts[found].part);
         let (runtime, edited) = match part {
             Part::Nothing => (false, None),
@@ -93,7 +128,7 @@ impl Fates<'_> {
         let instruction = &self.situation.tree.instructions[at];
         if instruction.flag("from").is_some() {
             let tools = |name: &str| {
-                crate::knowledge::PACKAGE_MANAGERS.manager.iter().any(|manager| {
+                PACKAGE_MANAGERS.manager.iter().any(|manager| {
                     manager.language == "python" && manager.programs.iter().any(|known| known == name)
                 }) || name == "uvx"
             };
@@ -238,7 +273,7 @@ impl Fates<'_> {
 
     /// A RUN that only fetches or removes the package index goes where packages are installed.
     fn indexes_of_packages(&self, fates: &mut [(usize, Fate)]) {
-        let run = |at: usize| self.runs.iter().position(|(run, _)| *run == at);
+        let run = |at: usize| self.found(at);
         let installing = |fates: &[(usize, Fate)], goes: fn(&Fate) -> bool| {
             fates.iter().any(|(at, fate)| {
                 goes(fate)
@@ -262,30 +297,16 @@ impl Fates<'_> {
     /// An ARG is not repeated where nothing reads it.
     fn arguments(&self, fates: &mut [(usize, Fate)]) {
         let tree = self.situation.tree;
-        for index in 0..fates.len() {
-            let (at, fate) = (fates[index].0, fates[index].1.clone());
-            let Kind::Arg(pairs) = tree.instructions[at].kind() else { continue };
-            if !fate.builder {
-                continue;
-            }
-            let reads = |other: &Instruction| {
-                let variables = variables_of(other.arguments());
-                pairs.iter().any(|pair| {
-                    variables.contains(&pair.name)
-                        || other
-                            .script()
-                            .and_then(Result::ok)
-                            .is_some_and(|script| script.variables_read().contains(&pair.name))
-                })
-            };
-            let used = fates[index + 1..].iter().any(|(later, other)| {
-                let instruction = &tree.instructions[*later];
-                // A program that a RUN starts may read it from its environment.
-                let starts = instruction.keyword() == Keyword::Run
-                    && self.runs.iter().any(|(run, one)| run == later && one.has(Role::Other));
-                other.runtime && (reads(other.edited.as_ref().unwrap_or(instruction)) || starts)
-            });
-            fates[index].1.runtime = used;
+        let running = || fates.iter().filter(|(_, fate)| fate.runtime);
+        let named =
+            named(running().map(|(at, fate)| (*at, fate.edited.as_ref().unwrap_or(&tree.instructions[*at]))));
+        // A program that a RUN starts may read it from its environment.
+        let starts = |at: usize| self.found(at).is_some_and(|found| self.runs[found].1.has(Role::Other));
+        let last_start = running().map(|(at, _)| *at).filter(|&at| starts(at)).max();
+        for (at, fate) in fates.iter_mut().filter(|(_, fate)| fate.builder) {
+            let Kind::Arg(pairs) = tree.instructions[*at].kind() else { continue };
+            let is_named = pairs.iter().any(|pair| named.get(&pair.name).is_some_and(|last| last > at));
+            fate.runtime = is_named || last_start.is_some_and(|last| last > *at);
         }
     }
 }

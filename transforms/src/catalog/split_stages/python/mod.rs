@@ -126,7 +126,9 @@ fn split(situation: Situation<'_>, runs: &[usize]) -> Result<Split, Obstacle> {
     let unsure: Vec<String> = parts.iter().flat_map(|part| part.doubts.clone()).collect();
     let packages: Vec<String> = parts.iter().flat_map(|part| part.packages.clone()).collect();
     let compiles = needs.compiles || reads.vcs || !reads.doubts.is_empty();
-    let fates = Fates { situation, last, runs: &runs, parts, reads: &reads, compiles }.of_all();
+    let range = situation.facts.stages[0].stage.instructions.start + 1..=last;
+    let named = fate::named(range.map(|at| (at, &tree.instructions[at])));
+    let fates = Fates { situation, last, runs: &runs, parts, reads: &reads, compiles, named }.of_all();
     let installed = installed(&fates, situation);
     let asking = Asking { language: "python", debian: &debian, gap: gap.as_ref(), installed: &installed };
     let mut asked = asked(situation, &fates, asking);
@@ -237,7 +239,12 @@ fn asked(situation: Situation<'_>, fates: &[(usize, fate::Fate)], asking: Asking
             )),
         }
     }
-    let follows = |name: &str| situation.context.is_some_and(|context| sources.clone().follow(context, name));
+    let follows = |name: &str| {
+        let last = name.rsplit('/').next();
+        situation
+            .context
+            .is_some_and(|context| context.under("").any(|(path, _)| path.rsplit('/').next() == last))
+    };
     for one in &sources.uses {
         let crate::project::sources::Need::Command(name) = &one.need else { continue };
         let of_system = ["/usr/", "/bin/", "/sbin/"].iter().any(|start| name.starts_with(start));
