@@ -58,20 +58,20 @@ fn grows_in_step(file: fn(usize) -> String, count: usize) {
 
 #[test]
 fn with_the_number_of_runs() {
-    grows_in_step(runs, 800);
+    grows_in_step(runs, 400);
 }
 
 #[test]
 fn with_the_number_of_changes() {
-    grows_in_step(parts, 300);
+    grows_in_step(parts, 150);
 }
 
 #[test]
 fn with_the_number_of_stages() {
-    grows_in_step(stages, 150);
+    grows_in_step(stages, 80);
 }
 
 #[test]
 fn with_the_length_of_a_script() {
-    grows_in_step(comments, 400);
+    grows_in_step(comments, 200);
 }
