@@ -15,7 +15,7 @@ fn parts(count: usize) -> String {
     let part = |number| {
         format!(
             "# {number}\nENV PART={number}\nRUN apt-get update && \\\n    apt-get install -y p{number}\n\
-             RUN rm -rf /var/lib/apt/lists/*\nCOPY p{number}/ /srv/p{number}/\n"
+             RUN rm -rf /var/lib/apt/lists/*\nCOPY p{number}/ /srv/p{number}/\nRUN make -C /srv/p{number}\n"
         )
     };
     std::iter::once("FROM debian:12\n".to_owned()).chain((0..count).map(part)).collect()
