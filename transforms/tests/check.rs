@@ -370,6 +370,15 @@ fn a_command_moved_across_what_it_depends_on() {
 }
 
 #[test]
+fn a_label_moved_over_another_of_its_name() {
+    let before = "FROM a\nLABEL b=1\nRUN c\nLABEL d=1\nLABEL b=2\n";
+    let after = "FROM a\nRUN c\nLABEL d=1\nLABEL b=1\nLABEL b=2\n";
+    passes(before, after, &[moved("LABEL b=1")]);
+    let after = "FROM a\nRUN c\nLABEL d=1\nLABEL b=2\nLABEL b=1\n";
+    caught(before, after, &[moved("LABEL b=1")], "a label of the last stage differs");
+}
+
+#[test]
 fn a_variable_that_no_named_command_reads_may_move_down() {
     let before = "FROM a\nARG GIT_SHA\nRUN b\n";
     passes(before, "FROM a\nRUN b\nARG GIT_SHA\n", &[moved("ARG GIT_SHA")]);

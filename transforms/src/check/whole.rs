@@ -35,11 +35,16 @@ pub(super) fn compare<'e>(
             problems.push(format!("{keyword} of the last stage differs"));
         }
     }
+    if !declared.keywords.contains(&Keyword::Label)
+        && labels(before, before_facts) != labels(after, after_facts)
+    {
+        problems.push("a label of the last stage differs".to_owned());
+    }
     end(before, before_facts, after, after_facts, &declared, problems);
 }
 
-const LISTED: [Keyword; 6] =
-    [Keyword::Workdir, Keyword::Expose, Keyword::Volume, Keyword::Shell, Keyword::Onbuild, Keyword::Label];
+const LISTED: [Keyword; 5] =
+    [Keyword::Workdir, Keyword::Expose, Keyword::Volume, Keyword::Shell, Keyword::Onbuild];
 const LAST_WINS: [Keyword; 5] =
     [Keyword::User, Keyword::Cmd, Keyword::Entrypoint, Keyword::Stopsignal, Keyword::Healthcheck];
 
@@ -155,6 +160,16 @@ fn configuration(tree: &Dockerfile, facts: &Facts) -> HashMap<Keyword, Vec<Strin
         }
     }
     found
+}
+
+/// The labels of the last stage: of two with one name the later one counts.
+fn labels<'t>(tree: &'t Dockerfile, facts: &Facts) -> BTreeMap<&'t str, &'t str> {
+    let last = facts.last_stage().map(|last| last.stage.instructions.clone()).unwrap_or_default();
+    let pairs = tree.instructions[last].iter().filter_map(|instruction| match instruction.kind() {
+        Kind::Label(pairs) => Some(pairs),
+        _ => None,
+    });
+    pairs.flatten().map(|pair| (pair.name.as_str(), pair.value.as_ref().map_or("", |v| &v.raw))).collect()
 }
 
 /// What holds where the last stage ends: the environment, folder and user that the image starts with.
