@@ -1,7 +1,7 @@
 //! Which neighbouring RUNs belong together, and why.
 
 use crate::facts::{Action, PackageCommand, cleans, package_commands};
-use crate::knowledge::{COMMANDS, PackageManager};
+use crate::knowledge::{COMMANDS, Command, PackageManager};
 use dfix_syntax::Instruction;
 use dfix_syntax::shell::{Script, SimpleCommand};
 
@@ -22,6 +22,7 @@ pub(super) fn relations(runs: &[Instruction]) -> Vec<Option<Reason>> {
         reasons[at - 1] = packages(before, script)
             .or_else(|| permissions(before, script))
             .or_else(|| same_installer(before, script))
+            .or_else(|| same_fetcher(before, script))
             .or_else(|| small(before, script));
         // What is made and deleted: all RUNs from the one that makes it to the one that deletes it.
         if let Some(paths) = deleted(script)
@@ -103,6 +104,30 @@ fn same_installer(before: &Script, script: &Script) -> Option<Reason> {
     let (first, second) = (installer(before)?, installer(script)?);
     (first.id == second.id && !first.system)
         .then(|| Reason { text: format!("both install named packages with {}", first.id), shrinks: false })
+}
+
+/// Repositories or files fetched with the same tool, and nothing else done.
+fn same_fetcher(before: &Script, script: &Script) -> Option<Reason> {
+    let fetcher = |script: &Script| -> Option<&'static str> {
+        let mut found = None;
+        for simple in script.commands() {
+            let words = |row: &'static Command| {
+                row.names.iter().find(|name| {
+                    let mut literals = simple.literals();
+                    name.split(' ').all(|word| literals.next().flatten() == Some(word))
+                })
+            };
+            let name = COMMANDS.command.iter().filter(|row| row.fetches).find_map(words)?;
+            if found.is_some_and(|known| known != name.as_str()) {
+                return None;
+            }
+            found = Some(name.as_str());
+        }
+        found
+    };
+    let (first, second) = (fetcher(before)?, fetcher(script)?);
+    (first == second)
+        .then(|| Reason { text: format!("both fetch with `{first}` and do nothing else"), shrinks: false })
 }
 
 /// Files, folders, links and users set up one after the other: running them again costs next to nothing.
