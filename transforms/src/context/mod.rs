@@ -4,7 +4,7 @@ mod dockerignore;
 
 pub use dockerignore::Dockerignore;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -15,10 +15,11 @@ pub type Loader = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 /// root, with `/` between components. Files that `.dockerignore` excludes are left out, as an engine does.
 pub struct BuildContext {
     files: BTreeMap<String, File>,
-    excluded: Vec<String>,
+    excluded: BTreeSet<String>,
     ignore: Dockerignore,
     load: Loader,
     complete: bool,
+    names: OnceLock<HashMap<String, Vec<String>>>,
 }
 
 #[derive(Debug, Default)]
@@ -38,15 +39,15 @@ impl BuildContext {
     ) -> Self {
         let ignore = Dockerignore::parse(dockerignore);
         let mut included = BTreeMap::new();
-        let mut excluded = Vec::new();
+        let mut excluded = BTreeSet::new();
         for (path, size) in files {
             if ignore.excludes(&path) {
-                excluded.push(path);
+                excluded.insert(path);
             } else {
                 included.insert(path, File { size, text: OnceLock::new() });
             }
         }
-        Self { files: included, excluded, ignore, load, complete }
+        Self { files: included, excluded, ignore, load, complete, names: OnceLock::new() }
     }
 
     /// A context made of texts.
@@ -81,7 +82,7 @@ impl BuildContext {
     /// Whether there is a file of this path that `.dockerignore` keeps from the engine.
     #[must_use]
     pub fn is_excluded(&self, path: &str) -> bool {
-        self.excluded.iter().any(|excluded| excluded == path)
+        self.excluded.contains(path)
             || !self.files.contains_key(path) && self.ignore.excludes(path) && self.has_folder(path)
     }
 
@@ -94,11 +95,28 @@ impl BuildContext {
     /// Paths and sizes of the files below a folder (`""` for all).
     pub fn under<'s>(&'s self, folder: &'s str) -> impl Iterator<Item = (&'s str, u64)> + 's {
         let prefix = if folder.is_empty() || folder == "." { String::new() } else { format!("{folder}/") };
-        let start = prefix.clone();
+        self.starting_with(prefix)
+    }
+
+    /// Paths and sizes of the files whose path starts with a text.
+    pub fn starting_with(&self, prefix: String) -> impl Iterator<Item = (&str, u64)> {
         self.files
-            .range(start..)
+            .range(prefix.clone()..)
             .take_while(move |(path, _)| path.starts_with(&prefix))
             .map(|(path, file)| (path.as_str(), file.size))
+    }
+
+    /// Paths of the files with a name, in whatever folder, in order.
+    pub fn named(&self, name: &str) -> impl Iterator<Item = &str> {
+        let names = self.names.get_or_init(|| {
+            let mut names: HashMap<String, Vec<String>> = HashMap::new();
+            for path in self.files.keys() {
+                let name = path.rsplit('/').next().unwrap_or(path);
+                names.entry(name.to_owned()).or_default().push(path.clone());
+            }
+            names
+        });
+        names.get(name).into_iter().flatten().map(String::as_str)
     }
 
     /// The text of a file that the engine gets.

@@ -258,18 +258,11 @@ enum Yarn {
 /// Which yarn it is: by the lock file, the settings file, or options that only one of them takes.
 fn yarn(run: &Run<'_>, command: &PackageCommand<'_>) -> Yarn {
     if let Some(context) = run.situation.context {
-        let named = |name: &str| {
-            context
-                .under("")
-                .map(|(path, _)| path.to_owned())
-                .filter(|path| path.rsplit('/').next() == Some(name))
-                .collect::<Vec<_>>()
-        };
-        if let Some(settings) = named(".yarnrc.yml").first() {
+        if let Some(settings) = context.named(".yarnrc.yml").next() {
             return Yarn::Berry(format!("{settings} is of yarn 2 or later"));
         }
-        for path in named("yarn.lock") {
-            let text = context.text(&path).unwrap_or_default();
+        for path in context.named("yarn.lock") {
+            let text = context.text(path).unwrap_or_default();
             if text.contains("__metadata:") {
                 return Yarn::Berry(format!("{path} is of yarn 2 or later"));
             }

@@ -258,7 +258,7 @@ fn look_into(
         return if called.sourced { Reader::None } else { unknown() };
     };
     let mut seen = false;
-    for (path, _) in context.under("").filter(|(path, _)| path.rsplit('/').next() == Some(name)) {
+    for path in context.named(name) {
         let Some(text) = context.text(path) else { return unknown() };
         seen = true;
         if named(&text, manager).is_some() {

@@ -148,8 +148,7 @@ impl Look<'_> {
     fn is_known(&self, path: &str) -> bool {
         let last = path.rsplit('/').next().unwrap_or(path);
         let context = self.situation.context;
-        context
-            .is_some_and(|context| context.under("").any(|(known, _)| known.rsplit('/').next() == Some(last)))
+        context.is_some_and(|context| context.named(last).next().is_some())
     }
 
     /// Adds what a command of the Dockerfile runs to the sources.

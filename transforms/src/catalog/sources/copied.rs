@@ -329,7 +329,8 @@ fn matches(context: &BuildContext, pattern: &str) -> Vec<String> {
     let Ok(matcher) = glob.map(|glob| glob.compile_matcher()) else { return Vec::new() };
     let depth = pattern.matches('/').count();
     let mut found: Vec<String> = Vec::new();
-    for (path, _) in context.under("") {
+    let literal = pattern.find(['*', '?', '[', '\\']).unwrap_or(pattern.len());
+    for (path, _) in context.starting_with(pattern[..literal].to_owned()) {
         let end = path.match_indices('/').nth(depth).map_or(path.len(), |(at, _)| at);
         let head = &path[..end];
         if head.matches('/').count() == depth

@@ -245,12 +245,8 @@ impl Sources {
     fn follow_package_script(&mut self, context: &BuildContext, name: &str) {
         // `npm run x` runs `prex` and `postx` around it (npm documentation, scripts).
         for name in [format!("pre{name}"), name.to_owned(), format!("post{name}")] {
-            let manifests: Vec<String> = context
-                .under("")
-                .map(|(path, _)| path)
-                .filter(|path| path.rsplit('/').next() == Some("package.json") && !is_left_out(path))
-                .map(str::to_owned)
-                .collect();
+            let manifests: Vec<String> =
+                context.named("package.json").filter(|path| !is_left_out(path)).map(str::to_owned).collect();
             for path in manifests {
                 if !self.files.insert(format!("{path}#{name}")) {
                     continue;
@@ -296,12 +292,8 @@ fn files_called(context: &BuildContext, name: &str) -> Vec<String> {
     if !name.contains('/') && !last.contains('.') {
         return Vec::new();
     }
-    let mut called: Vec<String> = context
-        .under("")
-        .map(|(path, _)| path)
-        .filter(|path| path.rsplit('/').next() == Some(last) && !is_left_out(path))
-        .map(str::to_owned)
-        .collect();
+    let mut called: Vec<String> =
+        context.named(last).filter(|path| !is_left_out(path)).map(str::to_owned).collect();
     // `/app/bin/start` is `bin/start` rather than `tools/start`.
     let exact: Vec<String> =
         called.iter().filter(|path| relative.ends_with(&format!("/{path}"))).cloned().collect();

@@ -240,10 +240,8 @@ fn asked(situation: Situation<'_>, fates: &[(usize, fate::Fate)], asking: Asking
         }
     }
     let follows = |name: &str| {
-        let last = name.rsplit('/').next();
-        situation
-            .context
-            .is_some_and(|context| context.under("").any(|(path, _)| path.rsplit('/').next() == last))
+        let last = name.rsplit('/').next().unwrap_or(name);
+        situation.context.is_some_and(|context| context.named(last).next().is_some())
     };
     for one in &sources.uses {
         let crate::project::sources::Need::Command(name) = &one.need else { continue };
