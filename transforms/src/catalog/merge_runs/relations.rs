@@ -1,7 +1,7 @@
 //! Which neighbouring RUNs belong together, and why.
 
-use crate::facts::{Action, cleans, package_commands};
-use crate::knowledge::PackageManager;
+use crate::facts::{Action, PackageCommand, cleans, package_commands};
+use crate::knowledge::{COMMANDS, PackageManager};
 use dfix_syntax::Instruction;
 use dfix_syntax::shell::{Script, SimpleCommand};
 
@@ -19,7 +19,10 @@ pub(super) fn relations(runs: &[Instruction]) -> Vec<Option<Reason>> {
     let mut reasons = vec![None; runs.len() - 1];
     for at in 1..runs.len() {
         let (Some(before), Some(script)) = (scripts[at - 1], scripts[at]) else { continue };
-        reasons[at - 1] = packages(before, script).or_else(|| permissions(before, script));
+        reasons[at - 1] = packages(before, script)
+            .or_else(|| permissions(before, script))
+            .or_else(|| same_installer(before, script))
+            .or_else(|| small(before, script));
         // What is made and deleted: all RUNs from the one that makes it to the one that deletes it.
         if let Some(paths) = deleted(script)
             && reasons[at - 1].is_none()
@@ -82,6 +85,36 @@ fn packages(before: &Script, script: &Script) -> Option<Reason> {
             format!("both install packages with {}", manager.id)
         };
         Reason { text, shrinks: cleanup }
+    })
+}
+
+/// Named packages, installed with the same package manager of a language.
+fn same_installer(before: &Script, script: &Script) -> Option<Reason> {
+    let installer = |script: &Script| -> Option<&PackageManager> {
+        let commands = package_commands(script);
+        let named = |command: &PackageCommand<'_>| {
+            let project = command.options.iter().any(|option| option.value.is_some());
+            command.action == Action::Install && !command.operands.is_empty() && !command.computed && !project
+        };
+        let all = commands.len() == script.commands().len() && commands.iter().all(named);
+        let first = commands.first().filter(|_| all)?.manager;
+        commands.iter().all(|command| command.manager.id == first.id).then_some(first)
+    };
+    let (first, second) = (installer(before)?, installer(script)?);
+    (first.id == second.id && !first.system)
+        .then(|| Reason { text: format!("both install named packages with {}", first.id), shrinks: false })
+}
+
+/// Files, folders, links and users set up one after the other: running them again costs next to nothing.
+fn small(before: &Script, script: &Script) -> Option<Reason> {
+    let is_small = |simple: &SimpleCommand| {
+        let row = simple.name().and_then(|name| COMMANDS.get(name));
+        row.is_some_and(|row| !row.fetches && !row.folder)
+    };
+    let both = before.commands().iter().chain(script.commands()).all(is_small);
+    both.then(|| Reason {
+        text: "both only set up files or users, which takes no time".to_owned(),
+        shrinks: false,
     })
 }
 
