@@ -1,13 +1,14 @@
 //! npm, Yarn, pnpm and Bun.
 
 use super::{Install, Possible, Verdict, brief, starts, users};
-use crate::facts::Action;
+use crate::catalog::run_edit::RunEdit;
+use crate::facts::{Action, package_commands};
 use crate::knowledge::{NODE_PACKAGES, version_matches};
-use crate::plan::Situation;
+use crate::plan::{Effect, Situation};
 use crate::project::node::{Lock, Package, imports};
 use crate::project::placement::{folder_of, source_of};
 use crate::project::start::{Program, Provider, Started, provider, started_by, started_by_install};
-use dfix_syntax::Keyword;
+use dfix_syntax::{Instruction, Keyword};
 
 pub(super) fn look(install: Install<'_>) -> Verdict {
     let Install { situation, stage, at, command, folder } = install;
@@ -77,14 +78,7 @@ fn options(
         Some(context) => Lock::of(&manager.id, package, context, place),
         None => Lock::Missing,
     };
-    // The lock file has to be in the image by then.
-    let held = match &lock {
-        Lock::InStep { path, .. } => {
-            let name = path.rsplit('/').next().unwrap_or(path);
-            source_of(situation, at, &format!("{folder}/{name}")).is_some_and(|source| source == *path)
-        }
-        _ => false,
-    };
+    let held = is_held(situation, at, folder, &lock);
     let mut options = vec![manager.production.clone()];
     let mut verb = None;
     let has = |name: &str| command.has_option(&[name.to_owned()]);
@@ -132,6 +126,51 @@ fn options(
         evidence.extend(lock.obstacle());
     }
     Verdict::Possible(Possible { verb, options, evidence, unknown })
+}
+
+/// Whether a lock file is in step, and in the image by the time of an install.
+fn is_held(situation: Situation<'_>, at: usize, folder: &str, lock: &Lock) -> bool {
+    let Lock::InStep { path, .. } = lock else { return false };
+    let name = path.rsplit('/').next().unwrap_or(path);
+    source_of(situation, at, &format!("{folder}/{name}")).is_some_and(|source| source == *path)
+}
+
+/// Whether an install in `folder`, repeated, brings the same again: its lock file is in step and in the image.
+pub(crate) fn is_locked(
+    situation: Situation<'_>,
+    at: usize,
+    manager: &str,
+    package: &Package,
+    (folder, place): (&str, &str),
+) -> bool {
+    let Some(context) = situation.context else { return false };
+    is_held(situation, at, folder, &Lock::of(manager, package, context, place))
+}
+
+/// The RUN at `at` with `npm ci` for `npm install`, which brings what the lock file says and nothing else.
+/// `None` where it has another install, or npm is too old for the lock file.
+pub(crate) fn frozen(
+    situation: Situation<'_>,
+    at: usize,
+    package: &Package,
+    place: &str,
+) -> Option<(Instruction, Vec<Effect>)> {
+    let instruction = &situation.tree.instructions[at];
+    let commands = package_commands(instruction.script()?.ok()?);
+    let mut installs = commands.iter().filter(|command| is_project_install(command));
+    let (command, None) = (installs.next()?, installs.next()) else { return None };
+    let lock = Lock::of("npm", package, situation.context?, place);
+    let stage = situation.facts.at(at).stage?;
+    let old = !version_matches(&situation.facts.stages[stage].base.version, ">=15");
+    let plain = command.manager.id == "npm"
+        && matches!(command.verb(), "install" | "i")
+        && !command.has_option(&["--no-package-lock".to_owned()]);
+    if !plain || old && matches!(lock, Lock::InStep { version: 3.., .. }) {
+        return None;
+    }
+    let mut edit = RunEdit::of(instruction, situation.style)?;
+    edit.replace_word(command.index, command.subcommand?, "ci")?;
+    edit.finish()
 }
 
 /// What was looked at, and what could not be told.

@@ -21,6 +21,8 @@ pub(super) enum Form {
         paths: Vec<Path>,
         /// Whether it needs `node_modules`.
         modules: bool,
+        /// The command that takes development dependencies out of them; `None` where they are installed without.
+        prune: Option<String>,
         /// Caches of the build that would travel along.
         cleanup: Vec<String>,
     },
@@ -42,7 +44,7 @@ impl Form {
         lean: bool,
         evidence: &mut Vec<String>,
     ) -> Result<Self, String> {
-        match output(application, parts, lean) {
+        match output(application, parts, lean, evidence) {
             Ok(form) => return Ok(form),
             Err(reason) => evidence.push(format!("the whole folder is copied: {reason}")),
         }
@@ -92,7 +94,12 @@ fn prune(application: Application<'_>, evidence: &mut Vec<String>) -> Option<Str
 }
 
 /// The form that copies only output. An error says why not.
-fn output(application: Application<'_>, parts: &Parts, lean: bool) -> Result<Form, String> {
+fn output(
+    application: Application<'_>,
+    parts: &Parts,
+    lean: bool,
+    evidence: &mut Vec<String>,
+) -> Result<Form, String> {
     let Application { situation, package, place, .. } = application;
     let framework = framework(application, parts)?;
     if let Some(&at) = parts.touched.first() {
@@ -130,7 +137,16 @@ fn output(application: Application<'_>, parts: &Parts, lean: bool) -> Result<For
     if with_modules && !lean && !package.dev_dependencies.is_empty() {
         return Err("development dependencies stay".to_owned());
     }
-    Ok(Form::Output { framework, paths, modules: with_modules, cleanup: framework.build_cache.clone() })
+    let mut taken_out = None;
+    if with_modules && lean && !application.is_locked() {
+        // Installed twice, they could differ.
+        taken_out = prune(application, evidence);
+        if taken_out.is_none() {
+            return Err("no lock file says which versions to install".to_owned());
+        }
+    }
+    let cleanup = framework.build_cache.clone();
+    Ok(Form::Output { framework, paths, modules: with_modules, prune: taken_out, cleanup })
 }
 
 /// The framework whose build the stage runs and whose output it starts.

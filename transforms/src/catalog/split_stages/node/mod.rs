@@ -30,6 +30,14 @@ pub(super) struct Application<'a> {
     pub manager: &'static str,
 }
 
+impl Application<'_> {
+    /// Whether a second install brings the same as the first.
+    fn is_locked(&self) -> bool {
+        let folders = (self.folder, self.place);
+        production::is_locked(self.situation, self.install, self.manager, self.package, folders)
+    }
+}
+
 pub(super) fn look(situation: Situation<'_>) -> Split {
     let stage = &situation.facts.stages[0];
     let (Some(context), "node") = (situation.context, stage.base.family()) else { return Split::Nothing };
@@ -130,24 +138,37 @@ fn assemble(
     let stage = &situation.facts.stages[0];
     let old = &stage.stage.base;
     let mut draft = Draft::of(situation)?;
-    let deps = matches!(form, Form::Output { .. }) && lean;
+    let deps = lean && matches!(form, Form::Output { modules: true, prune: None, .. });
+    let frozen = application
+        .is_locked()
+        .then(|| production::frozen(situation, application.install, application.package, application.place))
+        .flatten();
     let deps_name = draft.free_name("deps");
     if deps {
         draft.stage(old, Some(&deps_name))?;
         for &(at, part) in parts.all.iter().filter(|(at, _)| *at <= application.install) {
-            if part != Part::Runtime {
-                draft.keep(at);
+            match &frozen {
+                Some((edited, effects)) if at == application.install => {
+                    draft.keep_as(at, edited.clone(), effects.clone());
+                }
+                _ if part != Part::Runtime => draft.keep(at),
+                _ => {}
             }
         }
     }
     let builder = draft.free_name("builder");
     draft.stage(old, Some(&builder))?;
     for &(at, part) in &parts.all {
-        if matches!(part, Part::Build) || part == Part::Both && at < parts.last_build {
-            draft.keep(at);
+        match &frozen {
+            Some((edited, effects)) if at == application.install => match deps {
+                true => draft.keep_again(at, edited.clone()),
+                false => draft.keep_as(at, edited.clone(), effects.clone()),
+            },
+            _ if part == Part::Build || part == Part::Both && at < parts.last_build => draft.keep(at),
+            _ => {}
         }
     }
-    if let Form::Folder { prune: Some(prune) } = form {
+    if let Form::Folder { prune: Some(prune) } | Form::Output { prune: Some(prune), .. } = form {
         draft.add(Keyword::Run, prune)?;
     }
     if let Form::Output { cleanup, .. } = form {
