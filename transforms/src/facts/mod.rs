@@ -23,9 +23,13 @@ pub struct Shell {
 
 impl Shell {
     fn default_of(base: &Base, escape: char) -> Self {
-        // The default of Windows images; a backtick as escape character is only used there.
-        let words: &[&str] =
-            if base.is_windows() || escape == '`' { &["cmd", "/S", "/C"] } else { &["/bin/sh", "-c"] };
+        // The default of Windows images. A backtick as escape character is mostly used there; the tags of some
+        // images stand for either system, but none of a Linux release or of a slim variant does.
+        let linux = base.named_release.is_some()
+            || matches!(base.variant, Variant::Slim | Variant::Alpine)
+            || matches!(base.family(), "debian" | "ubuntu" | "alpine");
+        let windows = base.is_windows() || escape == '`' && !linux;
+        let words: &[&str] = if windows { &["cmd", "/S", "/C"] } else { &["/bin/sh", "-c"] };
         Self { words: words.iter().map(|&word| word.to_owned()).collect() }
     }
 
