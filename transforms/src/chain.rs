@@ -3,7 +3,7 @@
 use crate::catalog::CATALOG;
 use crate::check::Reading;
 use crate::context::BuildContext;
-use crate::edit::apply;
+use crate::edit::{Taken, apply};
 use crate::options::Options;
 use crate::plan::{Effect, Finding, Findings, Outcome, Plan, Proposal, Safety, Situation, Step, Transform};
 use crate::style::Style;
@@ -187,7 +187,22 @@ impl Run<'_> {
             return;
         }
         let mut settled = Settled::default();
-        self.settle(&proposals, 0..proposals.len(), &mut settled);
+        let mut waiting: Vec<usize> = (0..proposals.len()).collect();
+        loop {
+            // What touches the same as one that is made has its turn in the next round.
+            let mut taken = Taken::default();
+            settled.kept.iter().for_each(|&at| _ = taken.take(&proposals[at].changes));
+            let (now, later): (Vec<usize>, Vec<usize>) =
+                waiting.into_iter().partition(|&at| taken.take(&proposals[at].changes));
+            let dropped = settled.dropped.len();
+            self.settle(&proposals, &now, &mut settled);
+            if later.is_empty() || settled.dropped.len() == dropped {
+                break;
+            }
+            waiting = later;
+        }
+        settled.kept.sort_unstable();
+        settled.dropped.sort_unstable();
         if let Some(reading) = settled.reading {
             self.current = Rc::new(reading);
         }
@@ -210,29 +225,31 @@ impl Run<'_> {
         }
     }
 
-    /// Tries the proposals of `range` together with those that are kept; halves them where that fails, so
-    /// that few bad ones among many are found in few tries.
-    fn settle(&self, proposals: &[Proposal], range: std::ops::Range<usize>, settled: &mut Settled) {
-        let tried = || settled.kept.iter().copied().chain(range.clone()).map(|at| &proposals[at]);
+    /// Tries some proposals together with those that are kept; halves them where that fails, so that few bad
+    /// ones among many are found in few tries.
+    fn settle(&self, proposals: &[Proposal], some: &[usize], settled: &mut Settled) {
+        if some.is_empty() {
+            return;
+        }
+        let tried = || settled.kept.iter().chain(some).map(|&at| &proposals[at]);
         let tree = apply(self.current.tree(), tried().flat_map(|proposal| &proposal.changes));
         let verdict = tree.map(|tree| {
             let effects: Vec<Effect> =
                 tried().flat_map(|proposal| proposal.effects.iter().cloned()).collect();
             self.check(tree, &effects)
         });
-        match verdict {
-            Some(Ok(reading)) => {
+        match (verdict, some) {
+            (Some(Ok(reading)), _) => {
                 settled.reading = Some(reading);
-                settled.kept.extend(range);
+                settled.kept.extend(some);
             }
-            _ if range.len() > 1 => {
-                let middle = range.start + range.len() / 2;
-                self.settle(proposals, range.start..middle, settled);
-                self.settle(proposals, middle..range.end, settled);
+            (Some(Err(problems)), [at]) => settled.dropped.push((*at, dropped(&problems))),
+            (None, [_]) => {}
+            _ => {
+                let (first, second) = some.split_at(some.len() / 2);
+                self.settle(proposals, first, settled);
+                self.settle(proposals, second, settled);
             }
-            Some(Err(problems)) => settled.dropped.push((range.start, dropped(&problems))),
-            // It touches what another one changes: its turn comes in the next round.
-            None => {}
         }
     }
 

@@ -689,3 +689,28 @@ fn a_mistake_takes_only_its_own_step_down() {
     assert_eq!(plan.with_outcome(Outcome::Applied).count(), 43);
     assert!(!plan.result.to_string().contains("gone"));
 }
+
+#[test]
+fn a_mistake_does_not_keep_a_right_step_out() {
+    fn find(situation: Situation<'_>, findings: &mut Findings) {
+        if situation.tree.instructions[1].text() != "RUN b\n" {
+            return;
+        }
+        for new in ["RUN gone\n", "RUN b --flag\n", "RUN b --other\n"] {
+            findings.propose(Proposal {
+                line: 2,
+                safety: Safety::Same,
+                what: new.to_owned(),
+                evidence: Vec::new(),
+                changes: vec![Change::replace(1, dfix_syntax::Instruction::parse(new, '\\').unwrap())],
+                effects: vec![rewritten("b", "b --flag")],
+            });
+        }
+    }
+    let transforms = [Transform { id: "flags", best: Safety::Same, manual: "", find }];
+    let tree = Dockerfile::parse("FROM a\nRUN b\nUSER c\n").unwrap();
+    let plan = plan_with(&transforms, &tree, None, &Options::default());
+    assert_eq!(plan.result.to_string(), "FROM a\nRUN b --flag\nUSER c\n");
+    assert_eq!(plan.with_outcome(Outcome::Dropped).count(), 1);
+    assert_eq!(plan.with_outcome(Outcome::Applied).count(), 1);
+}

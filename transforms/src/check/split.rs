@@ -118,7 +118,8 @@ fn made(path: &str, stage: usize, after: &Summary, tree: &Dockerfile, facts: &Fa
         match folder.as_deref() {
             // Where it is not known, anything can be there.
             None => return true,
-            // The root of an image: only what is named there.
+            // The root of an image: what is named there, and what stands in it itself.
+            Some("/") if path.matches('/').count() == 1 => return true,
             Some("/") => {}
             Some(folder) if related(path, folder) => return true,
             Some(_) => {}

@@ -2,7 +2,7 @@
 
 use crate::facts::Base;
 use crate::knowledge::{BUILD_TOOLS, BuildTool, Caller, RUNTIME_LIBRARIES};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// What goes with the full image.
 pub(in crate::catalog) struct Gap {
@@ -94,10 +94,9 @@ impl Gap {
             .iter()
             .filter(|tool| images.contains(&tool.image.as_str()) && !has(tool))
             .collect();
-        let developed = RUNTIME_LIBRARIES
-            .library
-            .iter()
-            .filter(|library| missing.iter().any(|tool| tool.name == library.dev));
+        let names: HashSet<&str> = missing.iter().map(|tool| tool.name.as_str()).collect();
+        let developed =
+            RUNTIME_LIBRARIES.library.iter().filter(|library| names.contains(library.dev.as_str()));
         let libraries = developed
             .flat_map(|library| library.debian.values().flatten())
             .map(|name| plain(name))
@@ -117,10 +116,11 @@ impl Gap {
         if !matches!(folder, "" | "/usr/bin" | "/bin" | "/usr/sbin" | "/sbin") {
             return None;
         }
+        let plain_name = unversioned(name);
         self.missing.iter().copied().find(|tool| {
             // The interpreter of the image itself lies in /usr/local/bin.
             let own = folder.is_empty() && tool.kind == "interpreter" && tool.name.starts_with(self.family);
-            !own && tool.commands.iter().any(|known| known == name || known == unversioned(name))
+            !own && tool.commands.iter().any(|known| known == name || known == plain_name)
                 && !installed.has(tool)
                 && !installed.0.contains(name)
         })
