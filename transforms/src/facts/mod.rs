@@ -23,9 +23,9 @@ pub struct Shell {
 
 impl Shell {
     fn default_of(base: &Base, escape: char) -> Self {
-        // The default of Windows images; a backtick as escape character is only used there.
-        let words: &[&str] =
-            if base.is_windows() || escape == '`' { &["cmd", "/S", "/C"] } else { &["/bin/sh", "-c"] };
+        // The default of Windows images. A backtick as escape character is made for them, but decides nothing.
+        let windows = base.is_windows() || escape == '`' && !base.is_linux();
+        let words: &[&str] = if windows { &["cmd", "/S", "/C"] } else { &["/bin/sh", "-c"] };
         Self { words: words.iter().map(|&word| word.to_owned()).collect() }
     }
 
