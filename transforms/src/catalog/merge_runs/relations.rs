@@ -11,6 +11,8 @@ pub(super) struct Reason {
     pub text: String,
     /// Whether it makes the image smaller, so that brackets around a part are a fair price.
     pub shrinks: bool,
+    /// Whether there is so much to gain that somebody wants to know why it is not done.
+    pub matters: bool,
 }
 
 /// For each RUN but the first, why it belongs to the one before it.
@@ -37,6 +39,7 @@ pub(super) fn relations(runs: &[Instruction]) -> Vec<Option<Reason>> {
                     reason.get_or_insert_with(|| Reason {
                         text: format!("{} is made and deleted", paths.join(", ")),
                         shrinks: true,
+                        matters: true,
                     });
                 }
             }
@@ -64,6 +67,7 @@ fn packages(before: &Script, script: &Script) -> Option<Reason> {
         return Some(Reason {
             text: format!("the package index of {} and the installation from it belong together", manager.id),
             shrinks: true,
+            matters: true,
         });
     }
     let about_it = |(index, simple): (usize, &SimpleCommand)| {
@@ -85,7 +89,7 @@ fn packages(before: &Script, script: &Script) -> Option<Reason> {
         } else {
             format!("both install packages with {}", manager.id)
         };
-        Reason { text, shrinks: cleanup }
+        Reason { text, shrinks: cleanup, matters: true }
     })
 }
 
@@ -102,8 +106,11 @@ fn same_installer(before: &Script, script: &Script) -> Option<Reason> {
         commands.iter().all(|command| command.manager.id == first.id).then_some(first)
     };
     let (first, second) = (installer(before)?, installer(script)?);
-    (first.id == second.id && !first.system)
-        .then(|| Reason { text: format!("both install named packages with {}", first.id), shrinks: false })
+    (first.id == second.id && !first.system).then(|| Reason {
+        text: format!("both install named packages with {}", first.id),
+        shrinks: false,
+        matters: true,
+    })
 }
 
 /// Repositories or files fetched with the same tool, and nothing else done.
@@ -126,8 +133,11 @@ fn same_fetcher(before: &Script, script: &Script) -> Option<Reason> {
         found
     };
     let (first, second) = (fetcher(before)?, fetcher(script)?);
-    (first == second)
-        .then(|| Reason { text: format!("both fetch with `{first}` and do nothing else"), shrinks: false })
+    (first == second).then(|| Reason {
+        text: format!("both fetch with `{first}` and do nothing else"),
+        shrinks: false,
+        matters: true,
+    })
 }
 
 /// Files, folders, links and users set up one after the other: running them again costs next to nothing.
@@ -140,6 +150,7 @@ fn small(before: &Script, script: &Script) -> Option<Reason> {
     both.then(|| Reason {
         text: "both only set up files or users, which takes no time".to_owned(),
         shrinks: false,
+        matters: false,
     })
 }
 
@@ -173,6 +184,7 @@ fn permissions(before: &Script, script: &Script) -> Option<Reason> {
     made.then(|| Reason {
         text: format!("the permissions of {} are changed right after it is made", paths.join(", ")),
         shrinks: true,
+        matters: true,
     })
 }
 
