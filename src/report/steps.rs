@@ -39,6 +39,9 @@ pub fn file(subject: &Subject<'_>, paint: Paint) -> String {
         let _ = writeln!(text, "  {}", heading(group, rewrite.mode, paint));
         for step in members {
             write_step(&mut text, step, &columns, paint);
+            if !verbose && group == Outcome::Suggested {
+                write_doubt(&mut text, step, &columns, paint);
+            }
             if verbose {
                 write_details(&mut text, subject, step, &columns, paint);
             }
@@ -48,11 +51,18 @@ pub fn file(subject: &Subject<'_>, paint: Paint) -> String {
         let _ = writeln!(text, "  nothing to do");
     }
     if let Some((line, source)) = subject.missing.filter(|_| tells_all(rewrite)) {
-        let note = format!(
-            "the build context is not known: {} (line {line}) is not beside the Dockerfile, nor is anything else \
-             that it copies; name the folder with --context",
-            clean(source)
-        );
+        let note = match source.starts_with('#') {
+            true => format!(
+                "to Docker, `{}` behind the COPY of line {line} is no comment but a file to copy, and not there; put the \
+                 comment on a line of its own",
+                clean(source)
+            ),
+            false => format!(
+                "the build context is not known: {} (line {line}) is not beside the Dockerfile, nor is anything else \
+                 that it copies; name the folder with --context",
+                clean(source)
+            ),
+        };
         let _ = writeln!(text, "  {} {}", paint.bold("note:"), wrap(&note, 8, paint.width()));
     }
     text.push('\n');
@@ -95,6 +105,14 @@ fn write_step(text: &mut String, step: &Step, columns: &Columns, paint: Paint) {
         paint.cyan(format_args!("{:<width$}", step.transform, width = columns.id)),
         wrap(&message, columns.message(), paint.width()),
     );
+}
+
+/// Why a step is only suggested: the last of its evidence is what could not be looked at.
+fn write_doubt(text: &mut String, step: &Step, columns: &Columns, paint: Paint) {
+    let Some(doubt) = step.evidence.last() else { return };
+    let indent = columns.message();
+    let doubt = wrap(&clean(doubt), indent, paint.width());
+    let _ = writeln!(text, "{:indent$}{}", "", paint.dim(doubt));
 }
 
 fn write_details(text: &mut String, subject: &Subject<'_>, step: &Step, columns: &Columns, paint: Paint) {
