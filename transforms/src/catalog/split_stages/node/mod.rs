@@ -150,10 +150,10 @@ fn assemble(
     if let Form::Folder { prune: Some(prune) } = form {
         draft.add(Keyword::Run, prune)?;
     }
-    if let Form::Output { cleanup, .. } = form {
-        if !cleanup.is_empty() {
-            draft.add(Keyword::Run, &format!("rm -rf {}", cleanup.join(" ")))?;
-        }
+    if let Form::Output { cleanup, .. } = form
+        && !cleanup.is_empty()
+    {
+        draft.add(Keyword::Run, &format!("rm -rf {}", cleanup.join(" ")))?;
     }
     draft.stage(base, None)?;
     let here = |at: usize| situation.facts.at(at).workdir.as_deref() == Some(folder);
