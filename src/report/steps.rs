@@ -51,18 +51,11 @@ pub fn file(subject: &Subject<'_>, paint: Paint) -> String {
         let _ = writeln!(text, "  nothing to do");
     }
     if let Some((line, source)) = subject.missing.filter(|_| tells_all(rewrite)) {
-        let note = match source.starts_with('#') {
-            true => format!(
-                "to Docker, `{}` behind the COPY of line {line} is no comment but a file to copy, and not there; put the \
-                 comment on a line of its own",
-                clean(source)
-            ),
-            false => format!(
-                "the build context is not known: {} (line {line}) is not beside the Dockerfile, nor is anything else \
-                 that it copies; name the folder with --context",
-                clean(source)
-            ),
-        };
+        let note = format!(
+            "the build context is not known: {} (line {line}) is not beside the Dockerfile, nor is anything else \
+             that it copies; name the folder with --context",
+            clean(source)
+        );
         let _ = writeln!(text, "  {} {}", paint.bold("note:"), wrap(&note, 8, paint.width()));
     }
     text.push('\n');

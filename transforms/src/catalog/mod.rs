@@ -10,6 +10,7 @@ mod slim_base;
 mod sources;
 mod split_dependency_copy;
 mod split_stages;
+mod trailing_comments;
 
 use crate::plan::{Safety, Transform};
 
@@ -26,6 +27,7 @@ macro_rules! catalog {
 }
 
 catalog! {
+    trailing_comments "trailing-comments" Unproven,
     split_dependency_copy "split-dependency-copy" Same,
     order_layers "order-layers" Same,
     merge_runs "merge-runs" Same,

@@ -55,6 +55,8 @@ struct Touched {
     variables: HashSet<String>,
     /// Variables of ARGs and ENVs that were taken out or changed, as [`definitions`] has them.
     texts: HashSet<String>,
+    /// Variables whose own instruction was said to read differently.
+    rewritten: HashSet<String>,
 }
 
 impl Touched {
@@ -71,6 +73,9 @@ impl Touched {
                 let Some(instruction) = parse_named(text) else { continue };
                 if let Kind::Env(pairs) | Kind::Arg(pairs) = instruction.kind() {
                     touched.variables.extend(pairs.iter().map(|pair| pair.name.clone()));
+                    if matches!(effect, Effect::Rewritten { .. }) {
+                        touched.rewritten.extend(pairs.iter().map(|pair| pair.name.clone()));
+                    }
                     touched.texts.extend(pairs.iter().map(|pair| definition(instruction.keyword(), pair)));
                 }
             }
@@ -197,13 +202,15 @@ fn end(
     let names: HashSet<&String> = was.keys().chain(is.keys()).collect();
     for name in names {
         let (old, new) = (was.get(name), is.get(name));
-        if old == new || declared.variables.contains(name) && (old.is_none() || extends(old, new)) {
+        let extended = declared.variables.contains(name) && (old.is_none() || extends(old, new));
+        if old == new || extended || declared.rewritten.contains(name) {
             continue;
         }
         problems.push(format!("the image's {name} is another one"));
     }
     if let (Some(was), Some(is)) = (&at.workdir, &now.workdir)
         && was != is
+        && !declared.keywords.contains(&Keyword::Workdir)
     {
         problems.push(format!("the last stage starts in {is}, not in {was}"));
     }

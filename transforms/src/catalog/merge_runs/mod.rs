@@ -40,7 +40,7 @@ fn neighbours(
     findings: &mut Findings,
 ) {
     let runs = &situation.tree.instructions[start..end];
-    let all = || Reason { text: "both run one after the other".to_owned(), shrinks: true, matters: true };
+    let all = || Reason { text: "both run one after the other".to_owned(), shrinks: true, minor: false };
     let related = match situation.options.merge {
         Merge::All => vec![Some(all()); runs.len() - 1],
         Merge::Related => relations(runs),
@@ -59,7 +59,8 @@ fn neighbours(
                     true
                 }
                 Some(obstacle) => {
-                    if situation.options.merge == Merge::Related && reason.matters {
+                    // Only a gain that is missed is worth a word.
+                    if situation.options.merge == Merge::Related && !reason.minor {
                         let why = format!("{}, but they stay apart: {obstacle}", reason.text);
                         findings.decline(runs[at].line(), why);
                     }

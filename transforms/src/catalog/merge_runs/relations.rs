@@ -11,8 +11,8 @@ pub(super) struct Reason {
     pub text: String,
     /// Whether it makes the image smaller, so that brackets around a part are a fair price.
     pub shrinks: bool,
-    /// Whether there is so much to gain that somebody wants to know why it is not done.
-    pub matters: bool,
+    /// Whether all there is to gain is one layer less.
+    pub minor: bool,
 }
 
 /// For each RUN but the first, why it belongs to the one before it.
@@ -39,7 +39,7 @@ pub(super) fn relations(runs: &[Instruction]) -> Vec<Option<Reason>> {
                     reason.get_or_insert_with(|| Reason {
                         text: format!("{} is made and deleted", paths.join(", ")),
                         shrinks: true,
-                        matters: true,
+                        minor: false,
                     });
                 }
             }
@@ -67,7 +67,7 @@ fn packages(before: &Script, script: &Script) -> Option<Reason> {
         return Some(Reason {
             text: format!("the package index of {} and the installation from it belong together", manager.id),
             shrinks: true,
-            matters: true,
+            minor: false,
         });
     }
     let about_it = |(index, simple): (usize, &SimpleCommand)| {
@@ -89,7 +89,7 @@ fn packages(before: &Script, script: &Script) -> Option<Reason> {
         } else {
             format!("both install packages with {}", manager.id)
         };
-        Reason { text, shrinks: cleanup, matters: true }
+        Reason { text, shrinks: cleanup, minor: false }
     })
 }
 
@@ -109,7 +109,7 @@ fn same_installer(before: &Script, script: &Script) -> Option<Reason> {
     (first.id == second.id && !first.system).then(|| Reason {
         text: format!("both install named packages with {}", first.id),
         shrinks: false,
-        matters: true,
+        minor: true,
     })
 }
 
@@ -136,7 +136,7 @@ fn same_fetcher(before: &Script, script: &Script) -> Option<Reason> {
     (first == second).then(|| Reason {
         text: format!("both fetch with `{first}` and do nothing else"),
         shrinks: false,
-        matters: true,
+        minor: true,
     })
 }
 
@@ -150,7 +150,7 @@ fn small(before: &Script, script: &Script) -> Option<Reason> {
     both.then(|| Reason {
         text: "both only set up files or users, which takes no time".to_owned(),
         shrinks: false,
-        matters: false,
+        minor: true,
     })
 }
 
@@ -184,7 +184,7 @@ fn permissions(before: &Script, script: &Script) -> Option<Reason> {
     made.then(|| Reason {
         text: format!("the permissions of {} are changed right after it is made", paths.join(", ")),
         shrinks: true,
-        matters: true,
+        minor: false,
     })
 }
 
