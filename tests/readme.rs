@@ -60,8 +60,10 @@ fn summary(transform: &Transform) -> String {
     }
     // A dot in a code span ends no sentence.
     let ends = text.match_indices(". ").map(|(at, _)| at);
-    let end =
-        ends.into_iter().find(|&at| text[..at].matches('`').count() % 2 == 0).map_or(text.len(), |at| at + 1);
+    let end = ends
+        .into_iter()
+        .find(|&at| text[..at].matches('`').count().is_multiple_of(2))
+        .map_or(text.len(), |at| at + 1);
     text.truncate(end);
     text.replace('|', "\\|")
 }

@@ -33,8 +33,9 @@ fn first_sentence(manual: &str) -> String {
     let paragraph = paragraph.join(" ");
     // A dot in a code span ends no sentence.
     let mut ends = paragraph.match_indices(". ").map(|(at, _)| at);
-    let end =
-        ends.find(|&at| paragraph[..at].matches('`').count() % 2 == 0).map_or(paragraph.len(), |at| at + 1);
+    let end = ends
+        .find(|&at| paragraph[..at].matches('`').count().is_multiple_of(2))
+        .map_or(paragraph.len(), |at| at + 1);
     paragraph[..end].to_owned()
 }
 
