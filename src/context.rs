@@ -159,6 +159,10 @@ pub fn missing_from(context: &BuildContext, tree: &Dockerfile) -> Option<(usize,
             continue;
         }
         for word in transfer.files() {
+            // What was meant as a comment says nothing of the context.
+            if word.raw.starts_with('#') {
+                break;
+            }
             let source = word.raw.trim_matches(['"', '\'']);
             let source = source.strip_prefix("./").unwrap_or(source).trim_matches('/');
             if source.is_empty()
@@ -255,7 +259,7 @@ mod tests {
         assert_eq!(missing_from(&context(&["z"]), &tree), Some((4, "a/b".to_owned())));
         assert_eq!(missing_from(&context(&["z", "c"]), &tree), None);
         assert_eq!(missing_from(&context(&["a/b/d"]), &tree), None);
-        let nothing = Dockerfile::parse("FROM a\nCOPY . .\n").unwrap();
+        let nothing = Dockerfile::parse("FROM a\nCOPY . .\nCOPY . . # all of it\n").unwrap();
         assert_eq!(missing_from(&context(&[]), &nothing), None);
     }
 }

@@ -58,7 +58,12 @@ fn summary(transform: &Transform) -> String {
             _ => {}
         }
     }
-    let end = text.find(". ").map_or(text.len(), |end| end + 1);
+    // A dot in a code span ends no sentence.
+    let ends = text.match_indices(". ").map(|(at, _)| at);
+    let end = ends
+        .into_iter()
+        .find(|&at| text[..at].matches('`').count().is_multiple_of(2))
+        .map_or(text.len(), |at| at + 1);
     text.truncate(end);
     text.replace('|', "\\|")
 }

@@ -31,7 +31,11 @@ fn first_sentence(manual: &str) -> String {
         .take_while(|line| !line.trim().is_empty())
         .collect();
     let paragraph = paragraph.join(" ");
-    let end = paragraph.find(". ").map_or(paragraph.len(), |end| end + 1);
+    // A dot in a code span ends no sentence.
+    let mut ends = paragraph.match_indices(". ").map(|(at, _)| at);
+    let end = ends
+        .find(|&at| paragraph[..at].matches('`').count().is_multiple_of(2))
+        .map_or(paragraph.len(), |at| at + 1);
     paragraph[..end].to_owned()
 }
 
@@ -97,5 +101,6 @@ mod tests {
              dfix says: because\n            so\n"
         );
         assert_eq!(first_sentence(manual), "Does `y`.");
+        assert_eq!(first_sentence("# x\n\nMoves `COPY . .` down. And z.\n"), "Moves `COPY . .` down.");
     }
 }

@@ -39,6 +39,9 @@ pub fn file(subject: &Subject<'_>, paint: Paint) -> String {
         let _ = writeln!(text, "  {}", heading(group, rewrite.mode, paint));
         for step in members {
             write_step(&mut text, step, &columns, paint);
+            if !verbose && group == Outcome::Suggested {
+                write_doubt(&mut text, step, &columns, paint);
+            }
             if verbose {
                 write_details(&mut text, subject, step, &columns, paint);
             }
@@ -95,6 +98,14 @@ fn write_step(text: &mut String, step: &Step, columns: &Columns, paint: Paint) {
         paint.cyan(format_args!("{:<width$}", step.transform, width = columns.id)),
         wrap(&message, columns.message(), paint.width()),
     );
+}
+
+/// Why a step is only suggested: the last of its evidence is what could not be looked at.
+fn write_doubt(text: &mut String, step: &Step, columns: &Columns, paint: Paint) {
+    let Some(doubt) = step.evidence.last() else { return };
+    let indent = columns.message();
+    let doubt = wrap(&clean(doubt), indent, paint.width());
+    let _ = writeln!(text, "{:indent$}{}", "", paint.dim(doubt));
 }
 
 fn write_details(text: &mut String, subject: &Subject<'_>, step: &Step, columns: &Columns, paint: Paint) {

@@ -151,6 +151,7 @@ impl Run<'_> {
             &mut findings,
         );
         let mut proposals = Vec::new();
+        let before = self.steps.len();
         for finding in findings.0 {
             match finding {
                 Finding::Decline(refusal) => {
@@ -178,11 +179,12 @@ impl Run<'_> {
                 Finding::Propose(proposal) => proposals.push(proposal),
             }
         }
-        self.make(transform, proposals);
+        self.make(transform, proposals, before);
     }
 
-    /// Makes all proposals at once; where the check objects, looks for the ones that it objects to.
-    fn make(&mut self, transform: &Transform, proposals: Vec<Proposal>) {
+    /// Makes all proposals at once; where the check objects, looks for the ones that it objects to. Before them,
+    /// there were `before` steps.
+    fn make(&mut self, transform: &Transform, proposals: Vec<Proposal>, before: usize) {
         if proposals.is_empty() {
             return;
         }
@@ -208,8 +210,13 @@ impl Run<'_> {
         }
         // What was declined for the tree as it was has come about after all.
         let made: HashSet<usize> = settled.kept.iter().map(|&at| proposals[at].line).collect();
+        let mut at = 0;
         self.steps.retain(|step| {
-            step.outcome == Outcome::Applied || !made.contains(&step.line) || step.transform != transform.id
+            at += 1;
+            at > before
+                || step.outcome == Outcome::Applied
+                || !made.contains(&step.line)
+                || step.transform != transform.id
         });
         let mut kept = settled.kept.into_iter().peekable();
         let mut dropped = settled.dropped.into_iter().peekable();

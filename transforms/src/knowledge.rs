@@ -309,6 +309,8 @@ table! {
         alpine_versions: String,
         /// How the alpine variant is written.
         alpine_order: String,
+        /// Whether tags without a variant stand for Windows images, too, where the engine runs those.
+        windows: bool,
         /// Unprivileged users in the image.
         users: Vec<String>,
         /// The user it runs as.
@@ -369,6 +371,8 @@ table! {
         libraries: Vec<String>,
         /// Other packages that bring it.
         also: Vec<String>,
+        /// What full images have beside it and it uses; a row of `runtime-libraries.toml` where names differ by release.
+        beside: Vec<String>,
         /// Other packages that bring it unless they are told not to.
         recommended_by: Vec<String>,
         /// Files and folders of it that are looked for by name.

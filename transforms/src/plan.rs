@@ -76,7 +76,7 @@ pub struct Proposal {
     pub safety: Safety,
     /// What is done, in one sentence.
     pub what: String,
-    /// What was looked at, and for `Unproven` what could not be.
+    /// What was looked at, and for `Unproven`, in the end, what could not be.
     pub evidence: Vec<String>,
     /// The edit, in indexes of the tree it was made for.
     pub changes: Vec<Change>,

@@ -43,10 +43,6 @@ impl<'a> RunEdit<'a> {
         })
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.edits.is_empty()
-    }
-
     fn source(&self, span: Range<usize>) -> Option<Range<usize>> {
         self.instruction.script_range(span)
     }

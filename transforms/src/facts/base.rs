@@ -96,6 +96,13 @@ impl Base {
         ["windows", "nanoserver", "servercore"].iter().any(|word| name.contains(word))
     }
 
+    /// Whether it is a Linux image on every platform. A tag without a variant may stand for a Windows image, too.
+    #[must_use]
+    pub fn is_linux(&self) -> bool {
+        let named = self.variant != Variant::Full || self.named_release.is_some();
+        self.row().is_some_and(|row| !row.windows || named) && !self.is_windows()
+    }
+
     /// The tag of its slim variant. `None` where there is none, or where it is not known to exist.
     #[must_use]
     pub fn slim_tag(&self) -> Option<String> {

@@ -23,12 +23,8 @@ pub struct Shell {
 
 impl Shell {
     fn default_of(base: &Base, escape: char) -> Self {
-        // The default of Windows images. A backtick as escape character is mostly used there; the tags of some
-        // images stand for either system, but none of a Linux release or of a slim variant does.
-        let linux = base.named_release.is_some()
-            || matches!(base.variant, Variant::Slim | Variant::Alpine)
-            || matches!(base.family(), "debian" | "ubuntu" | "alpine");
-        let windows = base.is_windows() || escape == '`' && !linux;
+        // The default of Windows images. A backtick as escape character is made for them, but decides nothing.
+        let windows = base.is_windows() || escape == '`' && !base.is_linux();
         let words: &[&str] = if windows { &["cmd", "/S", "/C"] } else { &["/bin/sh", "-c"] };
         Self { words: words.iter().map(|&word| word.to_owned()).collect() }
     }

@@ -407,6 +407,8 @@ pub fn locked(context: &BuildContext, path: &str) -> Option<Result<Vec<Requireme
     Some(toml_table(path, &text).map(|table| {
         let packages = table.get("package").and_then(Value::as_array).into_iter().flatten();
         packages
+            // uv lists a project that is no package as well (uv documentation, `package = false`).
+            .filter(|package| package.get("source").and_then(|source| source.get("virtual")).is_none())
             .filter_map(|package| {
                 let version = package.get("version").and_then(Value::as_str);
                 Some(entry(package.get("name")?.as_str()?, version))
@@ -579,9 +581,13 @@ mod tests {
         let context = BuildContext::of_texts([
             ("poetry.lock", "[[package]]\nname = \"Flask\"\nversion = \"2.3.2\"\n"),
             ("Pipfile.lock", r#"{"default": {"flask": {"version": "==2.3.2"}}}"#),
+            (
+                "uv.lock",
+                "[[package]]\nname = \"shop\"\nsource = { virtual = \".\" }\n[[package]]\nname = \"Flask\"\nversion = \"2.3.2\"\n",
+            ),
             ("broken/uv.lock", "[[package]\n"),
         ]);
-        for path in ["poetry.lock", "Pipfile.lock"] {
+        for path in ["poetry.lock", "Pipfile.lock", "uv.lock"] {
             let all = locked(&context, path).unwrap().unwrap();
             assert_eq!((all[0].name.as_str(), all[0].version.as_deref()), ("flask", Some("2.3.2")));
         }

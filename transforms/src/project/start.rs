@@ -300,10 +300,11 @@ impl Follow<'_> {
         let mut operands = rest.iter().filter(|word| !word.starts_with('-')).copied();
         let Some(verb) = operands.next() else { return };
         match verb {
-            "run" | "run-script" => match operands.next() {
-                Some(script) => self.package_script(script, place, depth, true),
-                None => {}
-            },
+            "run" | "run-script" => {
+                if let Some(script) = operands.next() {
+                    self.package_script(script, place, depth, true);
+                }
+            }
             "start" | "test" | "stop" | "restart" => self.package_script(verb, place, depth, true),
             "exec" | "x" | "dlx" => match operands.next() {
                 Some(command) => self.program_of(command, None, place, true),

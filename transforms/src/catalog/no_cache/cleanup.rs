@@ -143,7 +143,7 @@ fn plan(run: &Run<'_>, last: &PackageCommand<'_>) -> Result<Option<Work>, String
         ));
     }
     let text = command_text(run, last);
-    evidence.push("it runs only where all before it went well".to_owned());
+    evidence.insert(0, "it runs only where all before it went well".to_owned());
     let edit = place(run, last, text.clone())?;
     Ok(Some(Work {
         safety,

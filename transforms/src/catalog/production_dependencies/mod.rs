@@ -39,7 +39,7 @@ pub(crate) enum Verdict {
 pub(crate) struct Possible {
     /// The subcommand to call instead.
     pub verb: Option<&'static str>,
-    /// Options to put behind it.
+    /// Options to put behind it; with none, all is installed as the lock file has it.
     pub options: Vec<String>,
     /// What was looked at.
     pub evidence: Vec<String>,
@@ -107,7 +107,9 @@ fn propose(install: Install<'_>, possible: Possible) -> Option<Proposal> {
     if let (Some(verb), Some(word)) = (possible.verb, command.subcommand) {
         edit.replace_word(command.index, word, verb)?;
     }
-    edit.add_word(command.index, behind, &possible.options.join(" "))?;
+    if !possible.options.is_empty() {
+        edit.add_word(command.index, behind, &possible.options.join(" "))?;
+    }
     let (edited, effects) = edit.finish()?;
     let called = &command.simple.words[command.program].raw;
     let mut evidence = possible.evidence;
@@ -115,12 +117,15 @@ fn propose(install: Install<'_>, possible: Possible) -> Option<Proposal> {
     Some(Proposal {
         line: instruction.line(),
         safety: if possible.unknown.is_empty() { Safety::Checked } else { Safety::Unproven },
-        what: format!(
-            "install production dependencies only: {called} {} {}",
-            possible.verb.unwrap_or(command.verb()),
-            possible.options.join(" ")
-        )
-        .replace("  ", " "),
+        what: match (possible.verb, possible.options.as_slice()) {
+            (Some(verb), []) => format!("install what the lock file has: {called} {verb}"),
+            (verb, options) => format!(
+                "install production dependencies only: {called} {} {}",
+                verb.unwrap_or(command.verb()),
+                options.join(" ")
+            )
+            .replace("  ", " "),
+        },
         evidence,
         changes: vec![Change::replace(at, edited)],
         effects,

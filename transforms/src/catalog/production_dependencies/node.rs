@@ -1,14 +1,13 @@
 //! npm, Yarn, pnpm and Bun.
 
 use super::{Install, Possible, Verdict, brief, starts, users};
-use crate::catalog::run_edit::RunEdit;
-use crate::facts::{Action, package_commands};
+use crate::facts::{Action, Base};
 use crate::knowledge::{NODE_PACKAGES, version_matches};
-use crate::plan::{Effect, Situation};
+use crate::plan::Situation;
 use crate::project::node::{Lock, Package, imports};
 use crate::project::placement::{folder_of, source_of};
 use crate::project::start::{Program, Provider, Started, provider, started_by, started_by_install};
-use dfix_syntax::{Instruction, Keyword};
+use dfix_syntax::Keyword;
 
 pub(super) fn look(install: Install<'_>) -> Verdict {
     let Install { situation, stage, at, command, folder } = install;
@@ -33,7 +32,7 @@ pub(super) fn look(install: Install<'_>) -> Verdict {
         if let Some(need) = build_in(situation, user, at, &package) {
             // Who builds in a stage of its own knows that it needs them.
             let alone = situation.facts.stages.len() == 1;
-            return if alone { Verdict::Declined(need) } else { Verdict::Nothing };
+            return if alone { Verdict::Declined(need) } else { all_of_lock(install, &package, &place) };
         }
     }
     let mut unknown = Vec::new();
@@ -64,6 +63,74 @@ pub(super) fn look(install: Install<'_>) -> Verdict {
     options(install, &package, &place, evidence, unknown)
 }
 
+/// The lock file of an install.
+struct Locked {
+    lock: Lock,
+    /// Whether it is in the image by then, and in step.
+    held: bool,
+}
+
+impl Locked {
+    fn of(install: Install<'_>, package: &Package, place: &str) -> Self {
+        let Install { situation, at, command, folder, .. } = install;
+        let lock = match situation.context {
+            Some(context) => Lock::of(&command.manager.id, package, context, place),
+            None => Lock::Missing,
+        };
+        let held = is_held(situation, at, folder, &lock);
+        Self { lock, held }
+    }
+
+    /// Whether `npm ci` does what another install of npm does.
+    fn makes_ci_possible(&self, install: Install<'_>) -> bool {
+        let base = &install.situation.facts.stages[install.stage].base;
+        let readable = !matches!(self.lock, Lock::InStep { version: 3.., .. }) || !has_old_npm(base);
+        base.family() == "node"
+            && install.command.verb() != "ci"
+            && self.held
+            && readable
+            && !install.command.has_option(&["--no-package-lock".to_owned()])
+    }
+}
+
+/// Whether a lock file is in step, and in the image by the time of an install.
+fn is_held(situation: Situation<'_>, at: usize, folder: &str, lock: &Lock) -> bool {
+    let Lock::InStep { path, .. } = lock else { return false };
+    let name = path.rsplit('/').next().unwrap_or(path);
+    source_of(situation, at, &format!("{folder}/{name}")).is_some_and(|source| source == *path)
+}
+
+/// Whether an install at `at` in `folder`, repeated, brings the same again: its lock file is in step and in
+/// the image.
+pub(crate) fn is_locked(
+    situation: Situation<'_>,
+    at: usize,
+    manager: &str,
+    package: &Package,
+    (folder, place): (&str, &str),
+) -> bool {
+    let Some(context) = situation.context else { return false };
+    is_held(situation, at, folder, &Lock::of(manager, package, context, place))
+}
+
+/// npm 6 came with Node.js up to 14 (Node.js release table); it knows no `--omit`.
+fn has_old_npm(base: &Base) -> bool {
+    !version_matches(&base.version, ">=15")
+}
+
+/// All dependencies, for a stage that builds: as the lock file has them.
+fn all_of_lock(install: Install<'_>, package: &Package, place: &str) -> Verdict {
+    if install.command.manager.id != "npm" || !Locked::of(install, package, place).makes_ci_possible(install)
+    {
+        return Verdict::Nothing;
+    }
+    let evidence = vec![
+        "package-lock.json is in step with package.json".to_owned(),
+        "a build follows, so development dependencies stay".to_owned(),
+    ];
+    Verdict::Possible(Possible { verb: Some("ci"), options: Vec::new(), evidence, unknown: Vec::new() })
+}
+
 /// The options for this package manager, and whether the install can insist on the lock file.
 fn options(
     install: Install<'_>,
@@ -72,13 +139,10 @@ fn options(
     mut evidence: Vec<String>,
     unknown: Vec<String>,
 ) -> Verdict {
-    let Install { situation, at, command, folder, .. } = install;
+    let Install { situation, command, .. } = install;
     let manager = command.manager;
-    let lock = match situation.context {
-        Some(context) => Lock::of(&manager.id, package, context, place),
-        None => Lock::Missing,
-    };
-    let held = is_held(situation, at, folder, &lock);
+    let locked = Locked::of(install, package, place);
+    let Locked { lock, held } = &locked;
     let mut options = vec![manager.production.clone()];
     let mut verb = None;
     let has = |name: &str| command.has_option(&[name.to_owned()]);
@@ -91,31 +155,30 @@ fn options(
                         .to_owned(),
                 );
             }
-            // npm 6 came with Node.js up to 14 (Node.js release table); it knows no --omit.
-            let old = !version_matches(&base.version, ">=15");
-            if old {
+            if has_old_npm(base) {
                 options = vec!["--only=production".to_owned()];
             }
-            let readable = !matches!(lock, Lock::InStep { version: 3.., .. }) || !old;
-            if command.verb() != "ci" && held && readable && !has("--no-package-lock") {
+            if locked.makes_ci_possible(install) {
                 verb = Some("ci");
                 evidence.push("package-lock.json is in step with package.json".to_owned());
+            } else if let Some(obstacle) = lock.obstacle().filter(|_| command.verb() != "ci") {
+                evidence.push(format!("`npm {}` stays: {obstacle}", command.verb()));
             }
         }
-        "yarn" => match &lock {
+        "yarn" => match lock {
             Lock::InStep { version: 2.., .. } => {
                 return Verdict::Declined(
                     "Yarn 2 and later install production dependencies by `yarn workspaces focus --production`, which Yarn 2 and 3 need a plugin for; write it yourself where you have it"
                         .to_owned(),
                 );
             }
-            Lock::InStep { .. } if held && !has("--frozen-lockfile") && !has("--pure-lockfile") => {
+            Lock::InStep { .. } if *held && !has("--frozen-lockfile") && !has("--pure-lockfile") => {
                 options.insert(0, "--frozen-lockfile".to_owned());
                 evidence.push("yarn.lock is in step with package.json".to_owned());
             }
             _ => {}
         },
-        "pnpm" if held && !has("--frozen-lockfile") && !has("--offline") => {
+        "pnpm" if *held && !has("--frozen-lockfile") && !has("--offline") => {
             options.insert(0, "--frozen-lockfile".to_owned());
             evidence.push("pnpm-lock.yaml is in step with package.json".to_owned());
         }
@@ -126,51 +189,6 @@ fn options(
         evidence.extend(lock.obstacle());
     }
     Verdict::Possible(Possible { verb, options, evidence, unknown })
-}
-
-/// Whether a lock file is in step, and in the image by the time of an install.
-fn is_held(situation: Situation<'_>, at: usize, folder: &str, lock: &Lock) -> bool {
-    let Lock::InStep { path, .. } = lock else { return false };
-    let name = path.rsplit('/').next().unwrap_or(path);
-    source_of(situation, at, &format!("{folder}/{name}")).is_some_and(|source| source == *path)
-}
-
-/// Whether an install in `folder`, repeated, brings the same again: its lock file is in step and in the image.
-pub(crate) fn is_locked(
-    situation: Situation<'_>,
-    at: usize,
-    manager: &str,
-    package: &Package,
-    (folder, place): (&str, &str),
-) -> bool {
-    let Some(context) = situation.context else { return false };
-    is_held(situation, at, folder, &Lock::of(manager, package, context, place))
-}
-
-/// The RUN at `at` with `npm ci` for `npm install`, which brings what the lock file says and nothing else.
-/// `None` where it has another install, or npm is too old for the lock file.
-pub(crate) fn frozen(
-    situation: Situation<'_>,
-    at: usize,
-    package: &Package,
-    place: &str,
-) -> Option<(Instruction, Vec<Effect>)> {
-    let instruction = &situation.tree.instructions[at];
-    let commands = package_commands(instruction.script()?.ok()?);
-    let mut installs = commands.iter().filter(|command| is_project_install(command));
-    let (command, None) = (installs.next()?, installs.next()) else { return None };
-    let lock = Lock::of("npm", package, situation.context?, place);
-    let stage = situation.facts.at(at).stage?;
-    let old = !version_matches(&situation.facts.stages[stage].base.version, ">=15");
-    let plain = command.manager.id == "npm"
-        && matches!(command.verb(), "install" | "i")
-        && !command.has_option(&["--no-package-lock".to_owned()]);
-    if !plain || old && matches!(lock, Lock::InStep { version: 3.., .. }) {
-        return None;
-    }
-    let mut edit = RunEdit::of(instruction, situation.style)?;
-    edit.replace_word(command.index, command.subcommand?, "ci")?;
-    edit.finish()
 }
 
 /// What was looked at, and what could not be told.

@@ -6,6 +6,7 @@ use crate::knowledge::{numbers, version_matches};
 use crate::plan::Situation;
 use crate::project::placement::folder_of;
 use crate::project::python::{Pyproject, imports, normalise};
+use crate::project::sources::{Sources, uses_of};
 use dfix_syntax::shell::SimpleCommand;
 use dfix_syntax::{CommandForm, Keyword};
 use toml::Value;
@@ -46,6 +47,13 @@ pub(super) fn look(install: Install<'_>) -> Verdict {
                 ));
             }
         }
+    }
+    if command.manager.id == "uv"
+        && let Some(place) = users.iter().find_map(|&user| synchronises(situation, user, at))
+    {
+        return Verdict::Declined(format!(
+            "{place} calls `uv run`, which installs the development dependencies when it starts if they are not there; say `uv run --no-sync`, or start the program itself"
+        ));
     }
     let mut count = 0;
     for (path, size) in context.under(&place) {
@@ -111,6 +119,54 @@ fn groups(project: &Pyproject, manager: &str) -> Vec<(String, Vec<String>)> {
         found.push(("dev".to_owned(), names(list)));
     }
     found
+}
+
+/// Where a stage calls `uv run` after an install in a way that brings the environment up to date first (uv
+/// documentation, Locking and syncing).
+fn synchronises(situation: Situation<'_>, stage: usize, install: usize) -> Option<String> {
+    let end = situation.facts.stages[stage].stage.instructions.end;
+    if ["UV_NO_SYNC", "UV_NO_DEV"].iter().any(|name| situation.facts.is_set(end - 1, name)) {
+        return None;
+    }
+    let range = situation.facts.stages[stage].stage.instructions.clone();
+    let runs = range.filter(|&at| at > install && situation.tree.instructions[at].keyword() == Keyword::Run);
+    runs.chain(starts(situation, stage)).find_map(|at| {
+        let instruction = &situation.tree.instructions[at];
+        let commands: Vec<Vec<&str>> = match (instruction.command(), instruction.script()) {
+            (Some(CommandForm::Exec(words)), _) => vec![words.iter().map(String::as_str).collect()],
+            (_, Some(Ok(script))) => script.commands().iter().map(words).collect(),
+            _ => Vec::new(),
+        };
+        let of_uv: Vec<&Vec<&str>> =
+            commands.iter().filter(|words| words.first().is_some_and(|name| is_uv(name))).collect();
+        if of_uv.iter().any(|words| runs_and_synchronises(words)) {
+            return Some(brief(situation, at));
+        }
+        // What a script or a shell in between calls is known by its name alone.
+        let mut sources = Sources::default();
+        sources.add(situation.context, uses_of(instruction));
+        let place = sources.calls("uv")?;
+        match (place.path.is_empty(), of_uv.is_empty()) {
+            (true, true) => Some(brief(situation, at)),
+            (true, false) => None,
+            (false, _) => Some(format!("{}:{}", place.path, place.line)),
+        }
+    })
+}
+
+/// The words of a command from its program on.
+fn words(simple: &SimpleCommand) -> Vec<&str> {
+    let first = program_word(simple).map_or(simple.words.len(), |(at, _)| at);
+    simple.words[first..].iter().map(|word| word.literal.as_deref().unwrap_or(&word.raw)).collect()
+}
+
+fn is_uv(program: &str) -> bool {
+    program.rsplit('/').next() == Some("uv")
+}
+
+fn runs_and_synchronises(words: &[&str]) -> bool {
+    let lets_be = ["--no-sync", "--no-dev", "--no-project", "--no-default-groups"];
+    words.contains(&"run") && !words.iter().any(|word| lets_be.contains(word))
 }
 
 /// Names of groups that nobody needs to run an application.

@@ -59,10 +59,10 @@ fn propose(
     let mut evidence = look.evidence();
     evidence.extend(form.evidence.iter().cloned());
     let doubts = look.doubts.len();
-    evidence.extend(look.doubts.iter().take(5).cloned());
     if doubts > 5 {
-        evidence.push(format!("and {} more that could not be looked at", doubts - 5));
+        evidence.push(format!("{doubts} things could not be looked at, among them"));
     }
+    evidence.extend(look.doubts.iter().take(5).cloned());
     let alpine = situation.options.base == options::Base::Alpine;
     Some(Proposal {
         line: from.line(),

@@ -5,8 +5,7 @@ use super::system_packages::Wanted;
 use crate::catalog::slim_base::gap::{Gap, Installed, stripped};
 use crate::knowledge::{BUILD_TOOLS, BuildTool, COMMAND_PURPOSES, PACKAGE_MANAGERS};
 use crate::project::python::Place;
-use crate::project::sources::{Need, Sources, Use, argv_needs, script_needs};
-use dfix_syntax::{CommandForm, Instruction};
+use crate::project::sources::{Need, Sources};
 
 /// What full images have, slim ones lack and something asks for; and what can't be had.
 #[derive(Default)]
@@ -34,26 +33,6 @@ pub(super) struct Asking<'a> {
     pub gap: Option<&'a Gap>,
     /// What the author installs in it.
     pub installed: &'a Installed,
-}
-
-/// What an instruction runs.
-pub(super) fn uses_of(instruction: &Instruction) -> Vec<Use> {
-    let place = Place {
-        path: String::new(),
-        line: instruction.line(),
-        text: instruction.arguments().chars().take(60).collect(),
-    };
-    let needs: Vec<Need> = match instruction.command() {
-        Some(CommandForm::Exec(words)) => {
-            argv_needs(&words.iter().map(|word| Some(word.as_str())).collect::<Vec<_>>())
-        }
-        Some(CommandForm::Shell(_)) => match instruction.script() {
-            Some(Ok(script)) => script_needs(script).into_iter().map(|(_, need)| need).collect(),
-            _ => vec![Need::Computed],
-        },
-        None => Vec::new(),
-    };
-    needs.into_iter().map(|need| Use { need, place: place.clone() }).collect()
 }
 
 impl Asked {
@@ -145,21 +124,26 @@ impl Asked {
     fn tool(&mut self, tool: &BuildTool, why: &str, asking: Asking<'_>) {
         match tool.kind.as_str() {
             "compiler" => self.obstacles.push(format!("{why}, which needs build tools")),
-            "header" => self.runtime(tool, why, asking),
-            _ => self.want(&tool.name, why.to_owned()),
+            "header" => self.runtime(&tool.name, why, asking),
+            _ => {
+                self.want(&tool.name, why.to_owned());
+                for beside in &tool.beside {
+                    self.runtime(beside, &format!("{} uses it, and {why}", tool.name), asking);
+                }
+            }
         }
     }
 
-    /// The libraries that a package with headers stands for.
-    fn runtime(&mut self, tool: &BuildTool, why: &str, asking: Asking<'_>) {
-        match asking.debian.runtime(&tool.name) {
+    /// The libraries that a package with headers stands for; another package itself.
+    fn runtime(&mut self, package: &str, why: &str, asking: Asking<'_>) {
+        match asking.debian.runtime(package) {
             Some(runtime) => {
                 self.doubts.extend(runtime.unsure);
                 for library in runtime.packages {
                     self.want(&library, why.to_owned());
                 }
             }
-            None => self.want(&tool.name, why.to_owned()),
+            None => self.want(package, why.to_owned()),
         }
     }
 
@@ -167,7 +151,7 @@ impl Asked {
     fn library(&mut self, name: &str, place: &str, asking: Asking<'_>) {
         let tool = asking.gap.and_then(|gap| gap.library(name, asking.installed));
         if let Some(tool) = tool {
-            self.runtime(tool, &format!("{place} loads {name}"), asking);
+            self.runtime(&tool.name, &format!("{place} loads {name}"), asking);
         }
     }
 

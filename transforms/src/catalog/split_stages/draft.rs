@@ -109,14 +109,6 @@ impl<'a> Draft<'a> {
         self.kept[at] += 1;
     }
 
-    /// Takes an instruction over once more in the other form that it has in an earlier stage.
-    pub fn keep_again(&mut self, at: usize, instruction: Instruction) {
-        self.effects.extend(atom_texts(&instruction).into_iter().map(Effect::Repeated));
-        let bare = without_comments(&instruction).unwrap_or_else(|| instruction.with_lead(""));
-        self.instructions.push(bare.with_lead(self.gap(at)));
-        self.kept[at] += 1;
-    }
-
     /// Adds an instruction of one line.
     pub fn add(&mut self, keyword: Keyword, arguments: &str) -> Option<()> {
         let instruction = self.situation.style.line(keyword, arguments)?;

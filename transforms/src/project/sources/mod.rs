@@ -20,6 +20,7 @@ pub use shell::{argv_needs, script_needs};
 use super::node::Package;
 use super::python::Place;
 use crate::context::BuildContext;
+use dfix_syntax::{CommandForm, Instruction};
 use std::collections::BTreeSet;
 
 /// Something that has to be there at run time.
@@ -61,6 +62,27 @@ pub struct Use {
     pub need: Need,
     /// Where.
     pub place: Place,
+}
+
+/// What an instruction runs.
+#[must_use]
+pub fn uses_of(instruction: &Instruction) -> Vec<Use> {
+    let place = Place {
+        path: String::new(),
+        line: instruction.line(),
+        text: instruction.arguments().chars().take(60).collect(),
+    };
+    let needs: Vec<Need> = match instruction.command() {
+        Some(CommandForm::Exec(words)) => {
+            argv_needs(&words.iter().map(|word| Some(word.as_str())).collect::<Vec<_>>())
+        }
+        Some(CommandForm::Shell(_)) => match instruction.script() {
+            Some(Ok(script)) => script_needs(script).into_iter().map(|(_, need)| need).collect(),
+            _ => vec![Need::Computed],
+        },
+        None => Vec::new(),
+    };
+    needs.into_iter().map(|need| Use { need, place: place.clone() }).collect()
 }
 
 /// What the sources of a build context need.

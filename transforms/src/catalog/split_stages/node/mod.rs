@@ -139,42 +139,29 @@ fn assemble(
     let old = &stage.stage.base;
     let mut draft = Draft::of(situation)?;
     let deps = lean && matches!(form, Form::Output { modules: true, prune: None, .. });
-    let frozen = application
-        .is_locked()
-        .then(|| production::frozen(situation, application.install, application.package, application.place))
-        .flatten();
     let deps_name = draft.free_name("deps");
     if deps {
         draft.stage(old, Some(&deps_name))?;
         for &(at, part) in parts.all.iter().filter(|(at, _)| *at <= application.install) {
-            match &frozen {
-                Some((edited, effects)) if at == application.install => {
-                    draft.keep_as(at, edited.clone(), effects.clone());
-                }
-                _ if part != Part::Runtime => draft.keep(at),
-                _ => {}
+            if part != Part::Runtime {
+                draft.keep(at);
             }
         }
     }
     let builder = draft.free_name("builder");
     draft.stage(old, Some(&builder))?;
     for &(at, part) in &parts.all {
-        match &frozen {
-            Some((edited, effects)) if at == application.install => match deps {
-                true => draft.keep_again(at, edited.clone()),
-                false => draft.keep_as(at, edited.clone(), effects.clone()),
-            },
-            _ if part == Part::Build || part == Part::Both && at < parts.last_build => draft.keep(at),
-            _ => {}
+        if part == Part::Build || part == Part::Both && at < parts.last_build {
+            draft.keep(at);
         }
     }
     if let Form::Folder { prune: Some(prune) } | Form::Output { prune: Some(prune), .. } = form {
         draft.add(Keyword::Run, prune)?;
     }
-    if let Form::Output { cleanup, .. } = form {
-        if !cleanup.is_empty() {
-            draft.add(Keyword::Run, &format!("rm -rf {}", cleanup.join(" ")))?;
-        }
+    if let Form::Output { cleanup, .. } = form
+        && !cleanup.is_empty()
+    {
+        draft.add(Keyword::Run, &format!("rm -rf {}", cleanup.join(" ")))?;
     }
     draft.stage(base, None)?;
     let here = |at: usize| situation.facts.at(at).workdir.as_deref() == Some(folder);

@@ -9,12 +9,12 @@ mod reads;
 mod roles;
 
 use super::Split;
-use super::asked::{Asked, Asking, uses_of, words};
+use super::asked::{Asked, Asking, words};
 use super::debian::Debian;
 use crate::catalog::slim_base::gap::{Gap, Installed};
 use crate::facts::{Action, Variant, package_commands};
 use crate::plan::Situation;
-use crate::project::sources::Sources;
+use crate::project::sources::{Sources, uses_of};
 use assemble::Assembly;
 use dependencies::{Target, needs};
 use dfix_syntax::{Instruction, Keyword, Kind};

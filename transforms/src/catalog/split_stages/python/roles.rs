@@ -228,7 +228,10 @@ fn is_cleanup(simple: &SimpleCommand) -> bool {
                 .manager
                 .iter()
                 .flat_map(|manager| manager.cache.iter().chain(&manager.cleaned_by))
-                .any(|known| known == path)
+                .any(|known| {
+                    path.strip_prefix(known.as_str())
+                        .is_some_and(|below| below.is_empty() || below.starts_with('/'))
+                })
     };
     paths.peek().is_some() && paths.all(|word| cache(word.raw.trim_matches(['"', '\''])))
 }
