@@ -57,6 +57,8 @@ struct Touched {
     texts: HashSet<String>,
     /// Variables whose own instruction was said to read differently.
     rewritten: HashSet<String>,
+    /// Whether a WORKDIR was said to read differently.
+    moves_workdir: bool,
 }
 
 impl Touched {
@@ -71,6 +73,8 @@ impl Touched {
             for text in texts {
                 touched.keywords.extend(keyword_named(text));
                 let Some(instruction) = parse_named(text) else { continue };
+                touched.moves_workdir |=
+                    instruction.keyword() == Keyword::Workdir && matches!(effect, Effect::Rewritten { .. });
                 if let Kind::Env(pairs) | Kind::Arg(pairs) = instruction.kind() {
                     touched.variables.extend(pairs.iter().map(|pair| pair.name.clone()));
                     if matches!(effect, Effect::Rewritten { .. }) {
@@ -210,7 +214,7 @@ fn end(
     }
     if let (Some(was), Some(is)) = (&at.workdir, &now.workdir)
         && was != is
-        && !declared.keywords.contains(&Keyword::Workdir)
+        && !declared.moves_workdir
     {
         problems.push(format!("the last stage starts in {is}, not in {was}"));
     }
