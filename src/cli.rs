@@ -2,12 +2,16 @@
 
 use clap::builder::PossibleValuesParser;
 use clap::error::ErrorKind;
-use clap::{CommandFactory, Parser, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use dfix_transforms::catalog::{self, CATALOG};
 use dfix_transforms::{Base, Cache, Merge, Options, Transform};
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+mod verify;
+
+pub use verify::{Format, Proving};
 
 /// The transform that cache mounts are made by.
 const CACHE_MOUNTS: &str = "cache-mounts";
@@ -33,12 +37,18 @@ Examples:
   dfix --check                 for CI: exit code 1 if there is something to change
   dfix - < Dockerfile          rewrite standard input to standard output
   dfix --explain merge-runs    what one of the transforms does, with examples
+  dfix verify                  build and run both, and compare; dfix verify --help
+  dfix --write --verify        make the changes that are proven so
 
 Exit codes: 0 nothing to do, or done; 1 --check or --diff found something to change; 2 an error.";
 
 #[derive(Debug, Parser)]
 #[command(name = "dfix", version, about = ABOUT, long_about = LONG_ABOUT, after_help = AFTER_HELP)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 struct Cli {
+    #[command(subcommand)]
+    command: Option<Task>,
+
     /// Dockerfiles, or folders to look for them in; `-` is standard input
     ///
     /// In a folder, dfix takes Dockerfile, Dockerfile.*, *.Dockerfile, *.dockerfile, Containerfile and
@@ -75,6 +85,57 @@ struct Cli {
     #[arg(long, value_name = "SHELL", group = "instead", conflicts_with_all = ["diff", "write", "check"], help_heading = "What to do")]
     completions: Option<Shell>,
 
+    /// With --write: build and run both images, and write only what is proven by that
+    #[arg(long, requires = "write", help_heading = "What to do")]
+    verify: bool,
+
+    #[command(flatten)]
+    choices: Choices,
+
+    #[command(flatten)]
+    voice: Voice,
+
+    #[command(flatten)]
+    proof: verify::ProofArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Build and run each Dockerfile and what dfix makes of it, and compare the two
+    ///
+    /// Both are built from the same build context, and their configurations, files, and behaviour are
+    /// compared: nothing may differ but what the steps declare. Where something does, the step at fault is
+    /// found, repaired or left out. What remains has been proven. Nothing is changed on disk; `dfix --write
+    /// --verify` does that.
+    ///
+    /// Exit codes: 0 all is proven, or there is nothing to prove; 1 something had to be repaired or left out;
+    /// 2 an error, or interrupted.
+    Verify(Box<Verify>),
+}
+
+#[derive(Debug, Args)]
+struct Verify {
+    /// Dockerfiles, or folders to look for them in
+    #[arg(value_name = "PATH", default_value = ".")]
+    paths: Vec<PathBuf>,
+
+    /// Print the changes that are proven as a unified diff
+    #[arg(long, help_heading = "What to print")]
+    diff: bool,
+
+    #[command(flatten)]
+    choices: Choices,
+
+    #[command(flatten)]
+    voice: Voice,
+
+    #[command(flatten)]
+    proof: verify::ProofArgs,
+}
+
+/// What the chain is told.
+#[derive(Debug, Args)]
+struct Choices {
     /// The build context: the folder that `docker build` is given
     ///
     /// Without this, it is the folder that a Dockerfile lies in.
@@ -104,7 +165,11 @@ struct Cli {
     /// Which small base image to aim at
     #[arg(long, value_enum, default_value_t = BaseArg::Slim, help_heading = "How to do it")]
     base: BaseArg,
+}
 
+/// How much is said, and how.
+#[derive(Debug, Args)]
+struct Voice {
     /// When to use colour
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = clap::ColorChoice::Auto, help_heading = "What to print")]
     color: clap::ColorChoice,
@@ -162,6 +227,8 @@ pub struct Request {
 pub enum Action {
     /// Files are to be rewritten, or looked at.
     Rewrite(Rewrite),
+    /// What is planned for files is to be proven, and perhaps written.
+    Verify(Rewrite, Box<Proving>),
     /// The transforms are to be listed.
     List,
     /// One of them is to be explained.
@@ -239,7 +306,10 @@ fn usage(message: &str) -> clap::Error {
 
 impl Cli {
     fn into_request(self) -> Result<Request, clap::Error> {
-        let color = self.color;
+        if let Some(Task::Verify(verify)) = self.command {
+            return verify.into_request();
+        }
+        let color = self.voice.color;
         if self.list {
             return Ok(Request { action: Action::List, color });
         }
@@ -249,54 +319,93 @@ impl Cli {
         if let Some(shell) = self.completions {
             return Ok(Request { action: Action::Completions(shell), color });
         }
-        Ok(Request { action: Action::Rewrite(self.into_rewrite()?), color })
-    }
-
-    fn into_rewrite(self) -> Result<Rewrite, clap::Error> {
-        if self.cache == CacheArg::Mounts && catalog_lacks_cache_mounts() {
-            return Err(usage("cache mounts are not made yet; leave --cache out, or use --cache flags"));
-        }
-        let stdin = self.paths.iter().any(|path| path.as_os_str() == "-");
-        if stdin && self.paths.len() > 1 {
-            return Err(usage("standard input (-) can't be read along with files"));
-        }
+        let input = input(self.paths)?;
+        let stdin = matches!(input, Input::Stdin);
         if stdin && self.write {
             return Err(usage(
                 "standard input (-) can't be written to; leave --write out to have the result printed",
             ));
         }
-        Ok(Rewrite {
-            input: if stdin { Input::Stdin } else { Input::Paths(self.paths) },
+        let rewrite = Rewrite {
+            input,
             mode: match (self.write, self.check) {
                 (true, _) => Mode::Write,
                 (_, true) => Mode::Check,
                 _ => Mode::Tell,
             },
             diff: self.diff,
-            context: self.context,
-            options: Options {
-                only: self.only,
-                skip: self.skip,
-                unproven: self.unproven,
-                cache: match self.cache {
-                    CacheArg::Flags => Cache::Flags,
-                    CacheArg::Mounts => Cache::Mounts,
-                },
-                merge: match self.merge {
-                    MergeArg::Related => Merge::Related,
-                    MergeArg::All => Merge::All,
-                },
-                base: match self.base {
-                    BaseArg::Slim => Base::Slim,
-                    BaseArg::Alpine => Base::Alpine,
-                },
+            context: self.choices.context.clone(),
+            options: self.choices.into_options()?,
+            volume: self.voice.volume(),
+        };
+        let proving = self.verify.then(|| self.proof.into_proving());
+        let action = match proving {
+            Some(proving) => Action::Verify(rewrite, Box::new(proving)),
+            None => Action::Rewrite(rewrite),
+        };
+        Ok(Request { action, color })
+    }
+}
+
+impl Verify {
+    fn into_request(self) -> Result<Request, clap::Error> {
+        let input = input(self.paths)?;
+        if matches!(input, Input::Stdin) {
+            return Err(usage("standard input (-) can't be verified: it has no build context"));
+        }
+        let rewrite = Rewrite {
+            input,
+            mode: Mode::Tell,
+            diff: self.diff,
+            context: self.choices.context.clone(),
+            options: self.choices.into_options()?,
+            volume: self.voice.volume(),
+        };
+        let color = self.voice.color;
+        Ok(Request { action: Action::Verify(rewrite, Box::new(self.proof.into_proving())), color })
+    }
+}
+
+fn input(paths: Vec<PathBuf>) -> Result<Input, clap::Error> {
+    let stdin = paths.iter().any(|path| path.as_os_str() == "-");
+    if stdin && paths.len() > 1 {
+        return Err(usage("standard input (-) can't be read along with files"));
+    }
+    Ok(if stdin { Input::Stdin } else { Input::Paths(paths) })
+}
+
+impl Choices {
+    fn into_options(self) -> Result<Options, clap::Error> {
+        if self.cache == CacheArg::Mounts && catalog_lacks_cache_mounts() {
+            return Err(usage("cache mounts are not made yet; leave --cache out, or use --cache flags"));
+        }
+        Ok(Options {
+            only: self.only,
+            skip: self.skip,
+            unproven: self.unproven,
+            cache: match self.cache {
+                CacheArg::Flags => Cache::Flags,
+                CacheArg::Mounts => Cache::Mounts,
             },
-            volume: match (self.quiet, self.verbose) {
-                (true, _) => Volume::Quiet,
-                (_, true) => Volume::Verbose,
-                _ => Volume::Normal,
+            merge: match self.merge {
+                MergeArg::Related => Merge::Related,
+                MergeArg::All => Merge::All,
+            },
+            base: match self.base {
+                BaseArg::Slim => Base::Slim,
+                BaseArg::Alpine => Base::Alpine,
             },
         })
+    }
+}
+
+impl Voice {
+    fn volume(&self) -> Volume {
+        match (self.quiet, self.verbose) {
+            (true, _) => Volume::Quiet,
+            (_, true) => Volume::Verbose,
+            _ => Volume::Normal,
+        }
     }
 }
 

@@ -60,6 +60,12 @@ impl Contexts {
         Some(Arc::clone(slot.get_or_init(|| Arc::new(snapshot(&key.0, key.1.as_deref())))))
     }
 
+    /// The text of the ignore file that counts for a Dockerfile; empty where there is none.
+    pub fn ignore(&self, path: &Path) -> String {
+        let own = Some(ignore_file_of(path)).filter(|own| own.is_file());
+        ignore_text(&self.folder(path), own.as_deref())
+    }
+
     /// Forgets the contexts that no Dockerfile of `folders` needs any more.
     pub fn keep(&self, paths: &[&Path]) {
         let folders: Vec<PathBuf> = paths.iter().map(|path| folder_of(path)).collect();
@@ -83,15 +89,14 @@ fn ignore_file_of(path: &Path) -> PathBuf {
 
 fn snapshot(folder: &Path, own_ignore: Option<&Path>) -> BuildContext {
     let (files, complete) = list(folder, MOST_FILES);
-    let ignore = own_ignore.map_or_else(|| folder.join(".dockerignore"), Path::to_path_buf);
-    let ignore = fs::read(ignore).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let ignore = ignore_text(folder, own_ignore);
     let root = folder.to_path_buf();
-    BuildContext::new(
-        files,
-        &ignore.unwrap_or_default(),
-        complete,
-        Box::new(move |path| text(&root.join(path))),
-    )
+    BuildContext::new(files, &ignore, complete, Box::new(move |path| text(&root.join(path))))
+}
+
+fn ignore_text(folder: &Path, own: Option<&Path>) -> String {
+    let path = own.map_or_else(|| folder.join(".dockerignore"), Path::to_path_buf);
+    fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }
 
 fn text(path: &Path) -> Option<String> {

@@ -5,6 +5,7 @@ use crate::context::Contexts;
 use crate::discover::{Target, discover};
 use crate::job::{self, Tally};
 use crate::output::Output;
+use crate::proving;
 use crate::report::{self, manual, problem};
 use anyhow::Context as _;
 use rayon::prelude::*;
@@ -26,6 +27,7 @@ pub fn run(request: &Request) -> ExitCode {
         Action::Explain(transform) => print(&mut output, manual::explain(transform, paint).as_bytes()),
         Action::Completions(shell) => print(&mut output, &cli::completions(*shell)),
         Action::Rewrite(rewrite) => self::rewrite(rewrite, &mut output),
+        Action::Verify(rewrite, proving) => proving::run(rewrite, proving, &mut output),
     };
     done.unwrap_or_else(|error| {
         output.tell(&problem::general(&format!("{error:#}"), output.err));

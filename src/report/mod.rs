@@ -2,6 +2,7 @@
 
 pub mod manual;
 pub mod problem;
+pub mod proof;
 mod steps;
 
 use crate::cli::{Input, Mode, Rewrite, Volume};

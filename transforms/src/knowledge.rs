@@ -37,6 +37,10 @@ tables! {
     PROCESS_CALLS: ProcessCalls = "process-calls.toml",
     /// Environment variables that only a running program reads.
     RUNTIME_VARIABLES: RuntimeVariables = "runtime-variables.toml",
+    /// What the files of an image are for.
+    FILE_KINDS: FileKinds = "file-kinds.toml",
+    /// Which ports programs listen on where they are not told.
+    SERVERS: Servers = "servers.toml",
 }
 
 /// A table that can't be read is empty here; a test reads them all.
@@ -659,6 +663,54 @@ table! {
         verbs: Vec<String>,
         /// Whether one of those has to.
         needs_verb: bool,
+        /// Where the facts come from.
+        source: String,
+    }
+}
+
+table! {
+    /// `file-kinds.toml`
+    FileKinds {
+        /// Month of the last look at the sources.
+        date: String,
+        /// The rows; the first that fits counts.
+        kind: Vec<FileKind>,
+    }
+}
+
+table! {
+    /// What files of an image are for, by where they lie.
+    FileKind {
+        /// What they are, in words.
+        name: String,
+        /// Folders that they lie below.
+        under: Vec<String>,
+        /// Names of folders, anywhere, that they lie below.
+        inside: Vec<String>,
+        /// Ends of their names.
+        ends: Vec<String>,
+        /// Where the facts come from.
+        source: String,
+    }
+}
+
+table! {
+    /// `servers.toml`
+    Servers {
+        /// Month of the last look at the sources.
+        date: String,
+        /// The rows.
+        server: Vec<Server>,
+    }
+}
+
+table! {
+    /// A program that listens on a port.
+    Server {
+        /// The words that start it: its name, with a subcommand where it needs one.
+        program: String,
+        /// The port where it is not told another.
+        port: u16,
         /// Where the facts come from.
         source: String,
     }
