@@ -55,11 +55,11 @@ fn keeps_the_owner_where_it_may() {
 #[cfg(unix)]
 #[test]
 fn writes_through_links() {
-    let lab = Lab::new([("shared/base.Dockerfile", TWO_RUNS), ("api/x", "")]);
-    crate::common::link("../shared/base.Dockerfile", lab.path("api/Dockerfile"));
+    let lab = Lab::new([("bases/base.Dockerfile", TWO_RUNS), ("api/x", "")]);
+    crate::common::link("../bases/base.Dockerfile", lab.path("api/Dockerfile"));
     let ran = lab.dfix(&["--write", "api"]).code(0);
     assert!(ran.err.starts_with("api/Dockerfile\n"), "{}", ran.err);
-    assert_eq!(lab.read("shared/base.Dockerfile"), ONE_RUN);
+    assert_eq!(lab.read("bases/base.Dockerfile"), ONE_RUN);
     assert!(lab.path("api/Dockerfile").symlink_metadata().unwrap().is_symlink());
 }
 
