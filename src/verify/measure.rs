@@ -6,8 +6,7 @@ use super::outcome::Measures;
 use super::session::Session;
 use super::trouble::{Tried, Trouble};
 use dfix_transforms::knowledge::PACKAGE_MANAGERS;
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// How a comment is written, by the ends of names.
@@ -82,14 +81,16 @@ impl<'s> Workshop<'s> {
         Ok(())
     }
 
+    /// Builds with a line added to a file, which is as it was afterwards.
     fn rebuild(&self, edited: &str, line: &str, name: &str, file: &Path) -> Tried<Option<f64>> {
         let path = self.folder.join(edited);
-        OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .and_then(|mut file| file.write_all(line.as_bytes()))
-            .map_err(|error| Trouble::io(&format!("{} can't be edited", path.display()), &error))?;
+        let failed = |error| Trouble::io(&format!("{} can't be edited", path.display()), &error);
+        let mut bytes = fs::read(&path).map_err(failed)?;
+        let length = bytes.len();
+        bytes.extend_from_slice(line.as_bytes());
+        fs::write(&path, &bytes).map_err(failed)?;
         let built = self.session.build(name, file, &self.folder, false)?;
+        fs::write(&path, &bytes[..length]).map_err(failed)?;
         Ok(built.ok().map(|took| took.as_secs_f64()))
     }
 }

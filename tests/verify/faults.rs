@@ -34,24 +34,27 @@ const SERVING: &str =
 
 #[test]
 fn what_is_well_is_proven_and_measured() {
-    let lab = server(SERVING);
+    let text = SERVING.replace("COPY . .", "COPY requirements.txt .\nRUN sleep 8\nCOPY . .");
+    let lab = server(&text);
+    lab.write("requirements.txt", "");
     let settings = Settings { measure: true, ..settings() };
     let proof = try_to_prove(&lab, &[innocent()], &settings).unwrap();
     assert_eq!((proof.verdict, &proof.faults[..]), (Verdict::Proven, &[][..]));
     assert_eq!(proof.checks.config.len(), 1, "{:?}", proof.checks.config);
-    assert_eq!(proof.checks.own_files, 4, "{:?}", proof.checks);
+    assert_eq!(proof.checks.own_files, 5, "{:?}", proof.checks);
     assert!(proof.checks.run[0].starts_with("both answer the same: / 200"), "{:?}", proof.checks.run);
     assert_eq!(proof.edited.as_deref(), Some("main.py"));
     for measures in [proof.before.unwrap(), proof.after.unwrap()] {
         assert!(measures.size > 50_000_000 && measures.compressed.unwrap() < measures.size);
-        assert!(measures.cold.is_some() && measures.rebuild.is_some() && measures.context > 400);
+        assert!(measures.cold.unwrap() > 8.0 && measures.rebuild.unwrap() < 8.0 && measures.context > 400);
+        assert!(measures.rebuild_dependencies.unwrap() > 8.0);
         assert!(
             measures.layers.iter().any(|layer| layer.instruction.starts_with("COPY . .")),
             "{:?}",
             measures.layers
         );
     }
-    assert_eq!(proof.result.unwrap(), SERVING.replace("CMD", "LABEL tried=yes\nCMD"));
+    assert_eq!(proof.result.unwrap(), text.replace("CMD", "LABEL tried=yes\nCMD"));
     assert_eq!(proof.logs, None);
 }
 
