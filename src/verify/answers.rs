@@ -1,7 +1,7 @@
 //! What a server answers, and whether two answers are the same.
 
 use serde_json::Value;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -64,10 +64,10 @@ pub fn ask(address: SocketAddr, path: &str) -> Result<Answer, String> {
     Ok(Answer { status, kind, location, body })
 }
 
-/// Further paths that an answer names: what a page of HTML loads, what an OpenAPI document describes without
+/// Further paths that an answer names, in its order: what a page of HTML loads, what an OpenAPI document describes without
 /// parameters.
 pub fn paths_in(answer: &Answer, known: &[String]) -> Vec<String> {
-    let mut found = BTreeSet::new();
+    let mut found: Vec<String> = Vec::new();
     let Ok(text) = std::str::from_utf8(&answer.body) else { return Vec::new() };
     if answer.kind == "text/html" {
         for attribute in ["src=\"", "href=\""] {
@@ -76,7 +76,7 @@ pub fn paths_in(answer: &Answer, known: &[String]) -> Vec<String> {
                 let link = link.split('#').next().unwrap_or_default();
                 let link = link.strip_prefix("./").map_or_else(|| link.to_owned(), |rest| format!("/{rest}"));
                 if link.starts_with('/') && !link.starts_with("//") && is_plain(&link) {
-                    found.insert(link);
+                    found.push(link);
                 }
             }
         }
@@ -87,12 +87,15 @@ pub fn paths_in(answer: &Answer, known: &[String]) -> Vec<String> {
         let paths = document.get("paths").and_then(Value::as_object);
         for (path, methods) in paths.into_iter().flatten() {
             if methods.get("get").is_some() && !path.contains('{') && is_plain(path) {
-                found.insert(path.clone());
+                found.push(path.clone());
             }
         }
     }
     let room = MOST_PATHS.saturating_sub(known.len());
-    found.into_iter().filter(|path| !known.contains(path)).take(room).collect()
+    let mut seen = HashSet::new();
+    found.retain(|path| !known.contains(path) && seen.insert(path.clone()));
+    found.truncate(room);
+    found
 }
 
 fn is_plain(path: &str) -> bool {
@@ -214,7 +217,7 @@ mod tests {
             "text/html",
             "<script src=\"/a.js\"></script><a href=\"//x/y\"> <link href=\"/b.css#x\"><img src=\"./c.png\">",
         );
-        assert_eq!(paths_in(&html, &["/a.js".to_owned()]), ["/b.css", "/c.png"]);
+        assert_eq!(paths_in(&html, &["/a.js".to_owned()]), ["/c.png", "/b.css"]);
         let document = page(
             "application/json",
             r#"{"openapi":"3","paths":{"/a":{"get":{}},"/b/{id}":{"get":{}},"/c":{"post":{}}}}"#,
