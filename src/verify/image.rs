@@ -1,5 +1,11 @@
 //! An image as `save` writes it: configuration, history, layers, files.
 
+mod config;
+
+pub use config::Config;
+#[cfg(test)]
+pub use config::Healthcheck;
+
 use super::elf::Elf;
 use super::tree::{Entry, Kind, Tree};
 use flate2::Compression;
@@ -15,6 +21,9 @@ const LONGEST_ELF: u64 = 1 << 30;
 
 /// The longest text that is kept.
 const LONGEST_TEXT: u64 = 4 << 20;
+
+/// How much of a file tells what it is.
+const HEAD: usize = 256;
 
 /// An image.
 #[derive(Debug)]
@@ -69,82 +78,6 @@ pub struct History {
     pub created_by: String,
     /// Whether it made no layer.
     pub empty_layer: bool,
-}
-
-/// The configuration of an image (OCI image specification, "config").
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct Config {
-    /// `NAME=value`.
-    pub env: Option<Vec<String>>,
-    /// USER.
-    pub user: String,
-    /// WORKDIR.
-    pub working_dir: String,
-    /// ENTRYPOINT.
-    pub entrypoint: Option<Vec<String>>,
-    /// CMD.
-    pub cmd: Option<Vec<String>>,
-    /// EXPOSE.
-    pub exposed_ports: Option<HashMap<String, serde_json::Value>>,
-    /// VOLUME.
-    pub volumes: Option<HashMap<String, serde_json::Value>>,
-    /// LABEL.
-    pub labels: Option<HashMap<String, String>>,
-    /// STOPSIGNAL.
-    pub stop_signal: String,
-    /// HEALTHCHECK.
-    pub healthcheck: Option<Healthcheck>,
-    /// SHELL.
-    pub shell: Option<Vec<String>>,
-    /// ONBUILD.
-    pub on_build: Option<Vec<String>>,
-}
-
-/// A HEALTHCHECK.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, rename_all = "PascalCase")]
-pub struct Healthcheck {
-    /// `NONE`, `CMD …` or `CMD-SHELL …`.
-    pub test: Vec<String>,
-    /// Nanoseconds between two.
-    pub interval: u64,
-    /// Nanoseconds that one may take.
-    pub timeout: u64,
-    /// Nanoseconds before failures count.
-    pub start_period: u64,
-    /// Failures in a row that count.
-    pub retries: u64,
-}
-
-impl Config {
-    /// The value of a variable.
-    pub fn variable(&self, name: &str) -> Option<&str> {
-        let mut pairs = self.env.iter().flatten().filter_map(|pair| pair.split_once('='));
-        pairs.find(|(known, _)| *known == name).map(|(_, value)| value)
-    }
-
-    /// What a container starts: ENTRYPOINT and CMD.
-    pub fn command(&self) -> Vec<&str> {
-        self.entrypoint.iter().chain(&self.cmd).flatten().map(String::as_str).collect()
-    }
-
-    /// The command of the healthcheck, where there is one.
-    pub fn health_command(&self) -> Option<&[String]> {
-        let test = &self.healthcheck.as_ref()?.test;
-        test.first().filter(|first| *first != "NONE").map(|_| test.as_slice())
-    }
-
-    /// The ports of EXPOSE for TCP, sorted.
-    pub fn ports(&self) -> Vec<u16> {
-        let keys = self.exposed_ports.iter().flatten().map(|(key, _)| key.as_str());
-        let mut ports: Vec<u16> = keys
-            .filter(|key| !key.ends_with("/udp"))
-            .filter_map(|key| key.split('/').next()?.parse().ok())
-            .collect();
-        ports.sort_unstable();
-        ports
-    }
 }
 
 #[derive(Deserialize)]
@@ -337,28 +270,27 @@ fn read_file(
 ) -> io::Result<Item> {
     let size = entry.size();
     let mut hasher = std::hash::DefaultHasher::new();
+    // A read may give less than there is: what a file is shows at its beginning, which is read as a whole.
+    let mut head = Vec::with_capacity(HEAD);
+    entry.by_ref().take(HEAD as u64).read_to_end(&mut head)?;
+    let script = head.strip_prefix(b"#!").map(|line| {
+        let end = line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len());
+        String::from_utf8_lossy(&line[..end]).trim().into()
+    });
+    let keep =
+        head.starts_with(b"\x7fELF") && size <= LONGEST_ELF || is_looked_into(path) && size <= LONGEST_TEXT;
+    hasher.write(&head);
+    let mut kept = head;
     let mut buffer = vec![0; 64 << 10];
-    let mut kept: Vec<u8> = Vec::new();
-    let (mut first, mut keep) = (true, false);
-    let mut script = None;
     loop {
         let count = entry.read(&mut buffer)?;
         let Some(bytes) = buffer.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
-        if first {
-            keep = bytes.starts_with(b"\x7fELF") && size <= LONGEST_ELF
-                || is_looked_into(path) && size <= LONGEST_TEXT;
-            script = bytes.strip_prefix(b"#!").map(|line| {
-                let end = line.iter().position(|byte| *byte == b'\n').unwrap_or(line.len().min(256));
-                String::from_utf8_lossy(&line[..end.min(256)]).trim().into()
-            });
-            first = false;
-        }
         hasher.write(bytes);
         if keep {
             kept.extend_from_slice(bytes);
         }
     }
-    let elf = if kept.starts_with(b"\x7fELF") { Elf::read(&kept).map(Box::new) } else { None };
+    let elf = if keep && kept.starts_with(b"\x7fELF") { Elf::read(&kept).map(Box::new) } else { None };
     let text = is_looked_into(path).then(|| String::from_utf8_lossy(&kept).into_owned());
     let kind = Kind::File { size, hash: hasher.finish() };
     Ok(Item::Entry(Box::new(Entry { kind, mode, uid, gid, layer: 0, elf, script }), text))
