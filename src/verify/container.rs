@@ -154,6 +154,9 @@ impl<'s> Container<'s> {
         let since = Instant::now();
         while since.elapsed() < limit && self.code().is_none() {
             interrupt::check()?;
+            if self.session.engine.run_healthcheck(&self.name) == Some(true) {
+                return Ok(Some(true));
+            }
             let state = self.inspect();
             let status = state.as_ref().and_then(|state| {
                 let state = &state["State"];

@@ -252,6 +252,15 @@ impl Engine {
         command
     }
 
+    /// Runs the healthcheck of a container at once, where that takes asking: podman leaves it to a timer of
+    /// systemd, which need not be there.
+    pub fn run_healthcheck(&self, name: &str) -> Option<bool> {
+        if self.family == Family::Docker {
+            return None;
+        }
+        self.command(&["healthcheck", "run", name], Watch::QUICK).ok().map(|ended| ended.is_ok())
+    }
+
     /// Makes a network without a way out.
     pub fn make_network(&self, run: &str, name: &str) -> Tried<()> {
         self.ask(
@@ -321,7 +330,11 @@ fn build_error(said: &str) -> String {
         [.., open, close] => lines[open + 1..close].iter().rev().take(6).rev().copied().collect(),
         _ => Vec::new(),
     };
-    let last = last.trim().trim_start_matches("ERROR: ").trim_start_matches("failed to solve: ");
+    let last = last
+        .trim()
+        .trim_start_matches("ERROR: ")
+        .trim_start_matches("Error: ")
+        .trim_start_matches("failed to solve: ");
     if shown.is_empty() { last.to_owned() } else { format!("{last}\n{}", shown.join("\n")) }
 }
 
@@ -342,6 +355,6 @@ mod tests {
             build_error(said),
             "process \"/bin/sh -c false\" did not complete successfully: exit code: 1\n > [2/2] RUN false:\n0.1 first\n0.2 second"
         );
-        assert_eq!(build_error("Error: no such file\n"), "Error: no such file");
+        assert_eq!(build_error("Error: no such file\n"), "no such file");
     }
 }
