@@ -61,15 +61,21 @@ pub fn compare(before: &Image, after: &Image, base: usize) -> Looked {
         let what = format!("{library}{holder}, which {} needs, is missing", some(&users));
         looked.problems.push(Problem { check: Check::Look, what, lacks });
     }
-    for (library, users) in grouped(&based) {
-        looked
-            .notes
-            .push(format!("{library} is missing, which {} of the base image would need", some(&users)));
+    if !based.is_empty() {
+        let libraries: Vec<&str> = grouped(&based).into_keys().collect();
+        let users: BTreeSet<&str> = based.iter().map(|(path, _)| name(path)).collect();
+        let users: Vec<&str> = users.into_iter().collect();
+        looked.notes.push(format!(
+            "the base image itself lacks {}, for {}; the original's has it",
+            some(&libraries),
+            some(&users)
+        ));
     }
-    let (aside, own): (Vec<_>, Vec<_>) =
-        new.interpreters.iter().filter(|lack| !old.has_interpreter(&lack.0, &lack.1)).partition(
-            |(script, _)| of_base(script) || PACKAGES.iter().any(|folder| script.contains(folder)),
-        );
+    let (aside, own): (Vec<_>, Vec<_>) = new
+        .interpreters
+        .iter()
+        .filter(|(script, interpreter)| !of_base(script) && !old.has_interpreter(script, interpreter))
+        .partition(|(script, _)| PACKAGES.iter().any(|folder| script.contains(folder)));
     for (interpreter, scripts) in grouped(&own) {
         let lacks = finder.file(interpreter);
         let what = format!("{interpreter}, the interpreter of {}, is missing", some(&scripts));
@@ -423,7 +429,7 @@ mod tests {
         assert_eq!(looked.problems, [], "the file is the base image's");
         assert_eq!(
             looked.notes,
-            ["libpq.so.5 is missing, which /opt/venv/a/_psycopg.so of the base image would need"]
+            ["the base image itself lacks libpq.so.5, for _psycopg.so; the original's has it"]
         );
         assert_eq!(told(&made(false), &made(false)), [""; 0], "the original does without");
     }
