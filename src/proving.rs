@@ -4,7 +4,7 @@ use crate::cli::{Format, Input, Mode, Proving, Rewrite, Volume};
 use crate::context::{self, Contexts};
 use crate::discover::{Target, discover};
 use crate::output::Output;
-use crate::report::{problem, proof};
+use crate::report::{self, problem, proof};
 use crate::verify::{self, Case, Engine, Proof, Trouble, Verdict, interrupt};
 use crate::{diff, source, write};
 use anyhow::Context as _;
@@ -181,7 +181,10 @@ impl Told<'_> {
     ) -> anyhow::Result<()> {
         match done {
             Err(message) => {
-                let text = problem::plain(&target.path, &message, output.err);
+                // What a program said on several lines stays on several lines.
+                let mut lines = message.lines();
+                let mut text = problem::plain(&target.path, lines.next().unwrap_or_default(), output.err);
+                lines.for_each(|line| text.push_str(&format!("  {}\n", report::clean(line))));
                 bars.suspend(|| output.tell(&text));
                 self.failed.push(proof::Failure { path: target.path.clone(), message });
             }

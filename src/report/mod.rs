@@ -74,7 +74,7 @@ fn count(number: usize, what: &str) -> String {
 }
 
 /// Text from a file, fit for a terminal: without control characters.
-fn clean(text: &str) -> String {
+pub fn clean(text: &str) -> String {
     if !text.contains(char::is_control) {
         return text.to_owned();
     }

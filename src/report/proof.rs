@@ -140,7 +140,8 @@ fn write_fault(text: &mut String, fault: &Fault, paint: Paint) {
         1 => format!(" (line {})", lines[0]),
         _ => format!(" (lines {})", lines.join(", ")),
     };
-    let _ = writeln!(text, "    {} {}{place} is at fault:", paint.red("-"), paint.bold(who));
+    let are = if fault.transforms.len() > 1 { "are" } else { "is" };
+    let _ = writeln!(text, "    {} {}{place} {are} at fault:", paint.red("-"), paint.bold(who));
     for problem in &fault.problems {
         for (number, line) in problem.what.lines().enumerate() {
             let indent = if number == 0 { 8 } else { 10 };
@@ -302,7 +303,10 @@ fn seconds(time: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verify::outcome::{Check, Problem, ProvenStep};
+    use crate::verify::outcome::{
+        Check, ConfigDifference, FileDifference, Lack, LayerMeasure, Problem, ProvenStep,
+    };
+    use serde_json::Value;
 
     fn measured(size: u64, cold: f64) -> Measures {
         Measures { size, cold: Some(cold), rebuild: Some(cold / 2.0), ..Measures::default() }
@@ -368,5 +372,83 @@ mod tests {
         ] {
             assert_eq!(bytes(size), text);
         }
+    }
+
+    /// Holds a value against a part of the schema: its type, the names of its fields, its parts.
+    fn hold(value: &Value, schema: &Value, whole: &Value, place: &str) -> Result<(), String> {
+        if let Some(reference) = schema["$ref"].as_str() {
+            let name = reference.trim_start_matches("#/$defs/");
+            return hold(value, &whole["$defs"][name], whole, place);
+        }
+        if let Some(choices) = schema["oneOf"].as_array() {
+            let fits = choices.iter().any(|choice| hold(value, choice, whole, place).is_ok());
+            return if fits { Ok(()) } else { Err(format!("{place} fits none of the choices: {value}")) };
+        }
+        if schema.get("const").is_some_and(|only| only != value)
+            || schema["enum"].as_array().is_some_and(|known| !known.contains(value))
+        {
+            return Err(format!("{place} is {value}"));
+        }
+        let is = match value {
+            Value::Null => "null",
+            Value::Bool(_) => "boolean",
+            Value::Number(number) if number.is_f64() => "number",
+            Value::Number(_) => "integer",
+            Value::String(_) => "string",
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
+        };
+        let types: Vec<&str> = match &schema["type"] {
+            Value::String(one) => vec![one],
+            Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
+            _ => vec![is],
+        };
+        if !types.contains(&is) {
+            return Err(format!("{place} is of type {is}"));
+        }
+        for (at, item) in value.as_array().into_iter().flatten().enumerate() {
+            let part = if schema["items"].is_null() { &schema["prefixItems"][at] } else { &schema["items"] };
+            hold(item, part, whole, &format!("{place}[{at}]"))?;
+        }
+        let Some(fields) = value.as_object() else { return Ok(()) };
+        for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            if !fields.contains_key(name) {
+                return Err(format!("{place}.{name} is missing"));
+            }
+        }
+        for (name, field) in fields {
+            let part = schema["properties"].get(name).unwrap_or(&schema["additionalProperties"]);
+            if part == false {
+                return Err(format!("{place}.{name} is not described"));
+            }
+            hold(field, part, whole, &format!("{place}.{name}"))?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn json_is_as_the_schema_says() {
+        let schema = include_str!("../../docs/verify-schema.json");
+        let schema: Value = serde_json::from_str(schema).unwrap();
+        let mut full = proof();
+        full.faults[0].problems[0].lacks =
+            Some(Lack { package: "libpq5".to_owned(), file: "libpq.so.5".to_owned() });
+        full.checks.files.insert("caches".to_owned(), FileDifference::default());
+        full.checks.config.push(ConfigDifference {
+            field: "USER".to_owned(),
+            before: None,
+            after: Some("app".to_owned()),
+            declared_by: None,
+        });
+        full.checks.run.push("both end".to_owned());
+        let layer = LayerMeasure { instruction: "RUN x".to_owned(), size: 1, compressed: Some(1) };
+        full.after.as_mut().unwrap().layers.push(layer);
+        let failures = [Failure { path: PathBuf::from("x"), message: "y".to_owned() }];
+        for text in [json(&[full, Proof::default()], &failures).unwrap(), json(&[], &[]).unwrap()] {
+            let document: Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(hold(&document, &schema, &schema, "$"), Ok(()));
+        }
+        let wrong = serde_json::json!({"version": 1, "proofs": [], "errors": [{"path": 1}], "total": null});
+        assert!(hold(&wrong, &schema, &schema, "$").is_err());
     }
 }
